@@ -1,0 +1,46 @@
+// What a device is to the SoC. A peripheral is one class with word-wide registers; an accelerator may also
+// reach the TCDM and wants to know the time. Engines in `targets/engines` implement this page.
+
+/** A register block on the peripheral bus. Offsets are bytes from its base, always multiples of 4. */
+export interface Peripheral {
+  /**
+   * Answers a 32-bit read.
+   *
+   * @param offset register's offset in bytes
+   * @param cycle time of the access, cycles since reset
+   * @param hart hart that reads, or -1 for the host
+   */
+  readUint32(offset: number, cycle: number, hart: number): number;
+  /** Takes a write; `mask` has 0xff in each byte lane that is written. */
+  writeUint32(offset: number, value: number, mask: number, cycle: number, hart: number): void;
+}
+
+/** The accelerator's 1024-bit window on the TCDM, as the interconnect offers it. */
+export interface WidePort {
+  /**
+   * Asks for an access in `cycle`; all banks from `address` on are granted together or none is.
+   * Returns whether the access is granted in that cycle.
+   */
+  request(address: number, bytes: number, write: boolean, cycle: number): boolean;
+  /** The TCDM's bytes; index 0 is the TCDM's base. For the data of granted accesses. */
+  readonly bytes: Uint8Array;
+  /** Address of the TCDM's first byte. */
+  readonly base: number;
+}
+
+/** A device that works on its own as time goes by. */
+export interface Accelerator extends Peripheral {
+  /** Whether it has work under way; an idle accelerator is not ticked. */
+  readonly busy: boolean;
+  /** Advances by one cycle, making at most one request on its port. */
+  tick(cycle: number): void;
+}
+
+/** What the SoC gives to an accelerator when it is built. */
+export interface AcceleratorContext {
+  readonly port: WidePort;
+  /** Raises the cluster interrupt of a hart, as a write to CL_CLINT_SET would. */
+  raise(hart: number): void;
+  /** Stops the simulation with an error that names this device. */
+  fail(message: string): void;
+}

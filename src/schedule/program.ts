@@ -1,0 +1,109 @@
+// What the machine will do: buffers with addresses and lifetimes, and phases of work for each engine.
+// A plain, printable value; `analyze` prints it, the emitter turns it into C.
+
+import type { DType } from "../model/types.ts";
+
+/** A region of memory that holds (part of) a tensor or the working data of a layer. */
+export interface Buffer {
+  /** Unique; derived from the tensor's name, not safe for C. */
+  readonly name: string;
+  /** Tensor that it holds, if it holds one. */
+  readonly tensor?: string;
+  readonly kind: "input" | "output" | "constant" | "activation" | "tile" | "scratch" | "task";
+  /** Role of the memory that holds it. */
+  readonly memory: "l1" | "l2";
+  /** Bytes from the start of the arena (activations, tiles) or of the weights (constants). */
+  readonly offset: number;
+  readonly bytes: number;
+  /** First and last layer (index) during which its content matters. */
+  readonly lifetime: { readonly first: number; readonly last: number };
+}
+
+/** A place inside a buffer. */
+export interface Place {
+  readonly buffer: string;
+  /** Bytes from the start of the buffer. */
+  readonly offset: number;
+}
+
+/** One DMA transfer: `rows` rows of `bytes` each; strides are bytes from row to row, never negative. */
+export interface Transfer {
+  readonly source: Place;
+  readonly destination: Place;
+  readonly bytes: number;
+  readonly rows: number;
+  readonly sourceStride: number;
+  readonly destinationStride: number;
+}
+
+/** One kernel on the worker cores, all of them together. */
+export interface Task {
+  readonly kernel: string;
+  readonly source: string;
+  readonly pointers: Readonly<Record<string, Place>>;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly macs: number;
+  readonly cycles: number;
+}
+
+/**
+ * Work that happens at the same time on different engines, none of it depending on the rest. All harts meet
+ * at a barrier behind each phase. Engines without work in a phase wait.
+ */
+export interface Phase {
+  readonly dma: readonly Transfer[];
+  readonly cores?: Task;
+}
+
+/** One node (or a run of nodes fused into one) as the machine does it. */
+export interface Layer {
+  readonly index: number;
+  /** Node of the rewritten model. */
+  readonly node: string;
+  readonly operator: string;
+  readonly engine: "cores" | "ita" | "dma" | "none";
+  /** Why this engine, in one line; `analyze` prints it. */
+  readonly reason: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Pieces that the work is cut into; 0 when nothing is to be done (a reshape). */
+  readonly tiles: number;
+  readonly phases: readonly Phase[];
+  readonly macs: number;
+  readonly estimatedCycles: number;
+}
+
+/** How one memory is used. */
+export interface MemoryUse {
+  readonly memory: string;
+  readonly role: "l1" | "l2";
+  readonly size: number;
+  /** Bytes by kind (code is known after linking only). */
+  readonly constants: number;
+  readonly activations: number;
+  /** No plan can use fewer bytes for the activations: the most that is alive at once. */
+  readonly lowerBound: number;
+}
+
+/** A compiled network. */
+export interface Program {
+  readonly model: string;
+  readonly target: string;
+  readonly inputs: readonly Endpoint[];
+  readonly outputs: readonly Endpoint[];
+  readonly buffers: ReadonlyMap<string, Buffer>;
+  /** Bytes of all constants, in the order of their offsets. */
+  readonly constants: Uint8Array;
+  readonly layers: readonly Layer[];
+  readonly memories: readonly MemoryUse[];
+  readonly macs: number;
+  readonly parameters: number;
+}
+
+/** An input or output of the network and where it lies. */
+export interface Endpoint {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly place: Place;
+}
