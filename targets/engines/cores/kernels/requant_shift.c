@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RequantShift. Each core takes a run of the elements; within it, each channel is a run with one set of
+ * constants. Four elements at a time hide the latency of loads and of the shared multiplier.
+ */
+#include "requant_shift.h"
+
+typedef void requantise_run(const void *x, void *y, int32_t count, const struct requantiser *constants);
+
+#define DEFINE_RUN(name, x_type, y_type, requantise)                                                           \
+    static void name(const void *from, void *to, int32_t count, const struct requantiser *constants)           \
+    {                                                                                                          \
+        const x_type *x = from;                                                                                \
+        y_type *y = to;                                                                                        \
+        const struct requantiser r = *constants;                                                               \
+        for (; count >= 4; count -= 4) {                                                                       \
+            int32_t x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];                                                \
+            x0 = requantise(x0, &r);                                                                           \
+            x1 = requantise(x1, &r);                                                                           \
+            x2 = requantise(x2, &r);                                                                           \
+            x3 = requantise(x3, &r);                                                                           \
+            y[0] = (y_type)x0;                                                                                 \
+            y[1] = (y_type)x1;                                                                                 \
+            y[2] = (y_type)x2;                                                                                 \
+            y[3] = (y_type)x3;                                                                                 \
+            x += 4;                                                                                            \
+            y += 4;                                                                                            \
+        }                                                                                                      \
+        for (; count > 0; count--)                                                                             \
+            *y++ = (y_type)requantise(*x++, &r);                                                               \
+    }
+
+/* int8 and uint8 results are the same byte. */
+DEFINE_RUN(narrow_s8_8, int8_t, uint8_t, requantise_narrow)
+DEFINE_RUN(narrow_u8_8, uint8_t, uint8_t, requantise_narrow)
+DEFINE_RUN(narrow_s32_8, int32_t, uint8_t, requantise_narrow)
+DEFINE_RUN(narrow_s8_32, int8_t, int32_t, requantise_narrow)
+DEFINE_RUN(narrow_u8_32, uint8_t, int32_t, requantise_narrow)
+DEFINE_RUN(narrow_s32_32, int32_t, int32_t, requantise_narrow)
+DEFINE_RUN(wide_s8_8, int8_t, uint8_t, requantise_wide)
+DEFINE_RUN(wide_u8_8, uint8_t, uint8_t, requantise_wide)
+DEFINE_RUN(wide_s32_8, int32_t, uint8_t, requantise_wide)
+DEFINE_RUN(wide_s8_32, int8_t, int32_t, requantise_wide)
+DEFINE_RUN(wide_u8_32, uint8_t, int32_t, requantise_wide)
+DEFINE_RUN(wide_s32_32, int32_t, int32_t, requantise_wide)
+
+static requantise_run *run_for(const struct requant_shift_args *args)
+{
+    bool word = args->y_type == ATTOFLOW_S32;
+    switch (args->x_type) {
+    case ATTOFLOW_S8:
+        if (args->wide)
+            return word ? wide_s8_32 : wide_s8_8;
+        return word ? narrow_s8_32 : narrow_s8_8;
+    case ATTOFLOW_U8:
+        if (args->wide)
+            return word ? wide_u8_32 : wide_u8_8;
+        return word ? narrow_u8_32 : narrow_u8_8;
+    default:
+        if (args->wide)
+            return word ? wide_s32_32 : wide_s32_8;
+        return word ? narrow_s32_32 : narrow_s32_8;
+    }
+}
+
+void requant_shift(const struct requant_shift_args *args, uint32_t core, uint32_t cores)
+{
+    requantise_run *run = run_for(args);
+    int32_t inner = args->inner;
+    struct span mine = share(args->outer * args->channels * inner, core, cores);
+    if (mine.first == mine.end)
+        return;
+    int32_t row = (int32_t)((uint32_t)mine.first / (uint32_t)inner);
+    int32_t channel = (int32_t)((uint32_t)row % (uint32_t)args->channels);
+    int32_t end_of_row = (row + 1) * inner;
+    for (int32_t at = mine.first; at < mine.end; end_of_row += inner) {
+        int32_t count = min_s32(end_of_row, mine.end) - at;
+        int32_t shift = args->shifts ? args->shifts[channel] : args->shift;
+        struct requantiser r =
+            make_requantiser(args->mul[channel], args->add[channel], shift, args->low, args->high);
+        run(element_address(args->x, at, args->x_type), (uint8_t *)args->y + (at << type_shift(args->y_type)), count,
+            &r);
+        at += count;
+        if (++channel == args->channels)
+            channel = 0;
+    }
+}

@@ -1,0 +1,254 @@
+// MatMul, Gemm and RequantizedMatMul on the worker cores: kernels/matmul.c.
+
+import { elementCount, type Node, type Range, type Tensor } from "../../../src/model/types.ts";
+import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
+import type { Target } from "../../schema.ts";
+import { broadcastBox, broadcastStrides, denseStrides, mergeAxes, numbered, vectorBox } from "./boxes.ts";
+import {
+  estimateCycles,
+  needsWide,
+  type Requantisation,
+  requantParameters,
+  typeCode,
+  typeName,
+} from "./kernel_types.ts";
+
+/** Axes in front of the matrices that the kernel counts through, after joining. */
+const batchAxes = 3;
+
+/** Pairs of types of a and b for which there is a kernel of their own. */
+const typed = new Set(["s8_s8", "s8_u8", "u8_s8", "u8_u8", "s32_s8", "s8_s32", "s32_s32"]);
+
+interface Attributes {
+  readonly transA: boolean;
+  readonly transB: boolean;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly requantisation?: Requantisation;
+}
+
+function attributesOf({ operator, attributes }: Node): Attributes {
+  const { transA = false, transB = false, alpha = 1, beta = 1 } = attributes as Partial<Attributes>;
+  const requantisation = operator === "RequantizedMatMul"
+    ? attributes as unknown as Requantisation
+    : undefined;
+  return { transA, transB, alpha, beta, requantisation };
+}
+
+/** A region that a kernel reads. */
+type Read = KernelCall["reads"][number];
+
+/** How an operand of the product is read: its part, and its strides along batch axes, rows and columns. */
+interface Operand {
+  readonly part: Box;
+  readonly batch: readonly number[];
+  readonly row: number;
+  readonly column: number;
+}
+
+/** A matrix operand; `rows` and `columns` are the parts of the axes that its logical rows and columns take. */
+function matrixOperand(
+  tensor: Tensor,
+  box: Box,
+  rows: [number, number],
+  columns: [number, number],
+  transposed: boolean,
+): Operand {
+  const outer = tensor.shape.length - 2;
+  const front = broadcastBox(tensor.shape.slice(0, -2), {
+    start: box.start.slice(0, -2),
+    shape: box.shape.slice(0, -2),
+  });
+  const axes = transposed ? [columns, rows] : [rows, columns];
+  const part = {
+    start: [...front.start, ...axes.map(([start]) => start)],
+    shape: [...front.shape, ...axes.map(([, length]) => length)],
+  };
+  const own = denseStrides(part.shape);
+  const batch = broadcastStrides([...tensor.shape.slice(0, -2), 2, 2], part, box.shape.length).slice(0, -2);
+  const [first, second] = own.slice(outer);
+  return { part, batch, row: transposed ? second : first, column: transposed ? first : second };
+}
+
+/** Sum of the magnitudes of a constant matrix's columns (rows if transposed), the largest of them. */
+const columnSums = new WeakMap<Node, number>();
+
+/** Values that the sums can take. */
+function sumRange(view: NodeView, depth: number): Range {
+  const [a, b] = view.inputs as Tensor[];
+  const magnitude = ({ min, max }: Range) => Math.max(Math.abs(min), Math.abs(max));
+  let largest = columnSums.get(view.node);
+  if (largest === undefined) {
+    largest = b.data ? largestColumn(b, attributesOf(view.node).transB) : depth * magnitude(b.range);
+    columnSums.set(view.node, largest);
+  }
+  const sum = largest * magnitude(a.range);
+  const bias = view.node.operator === "RequantizedMatMul" ? view.inputs[2]?.range : undefined;
+  return { min: -sum + Math.min(bias?.min ?? 0, 0), max: sum + Math.max(bias?.max ?? 0, 0) };
+}
+
+function largestColumn({ data, shape }: Tensor, transposed: boolean): number {
+  const [rows, columns] = shape.slice(-2);
+  const sums = new Float64Array(transposed ? rows : columns);
+  let largest = 0;
+  for (let start = 0; start < data!.length; start += rows * columns) {
+    sums.fill(0);
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++) sums[transposed ? r : c] += Math.abs(data![start + r * columns + c]);
+    }
+    for (const sum of sums) largest = Math.max(largest, sum);
+  }
+  return largest;
+}
+
+/** Into how many parts the columns are best divided so that all workers have work. */
+function columnGroups(pairs: number, columnPairs: number, workers: number): number {
+  let best = 1;
+  let least = Infinity;
+  for (let groups = 1; groups <= workers; groups++) {
+    const rows = Math.ceil(pairs / Math.floor(workers / groups));
+    const columns = Math.ceil(columnPairs / groups);
+    // Products of a core: blocks of four, and the pair terms of its rows and columns.
+    const cost = 4 * rows * columns + 2 * rows + 2 * columns;
+    if (cost < least) [best, least] = [groups, cost];
+  }
+  return best;
+}
+
+function work(matrices: number, rows: number, columns: number, depth: number, requantised: boolean) {
+  const sums = matrices * rows * columns;
+  const finish = sums * (requantised ? 34 : 22);
+  if (rows < 2 || columns < 2) {
+    return { instructions: sums * (depth * 5.5 + 30) + finish, products: sums * depth };
+  }
+  const terms = matrices * (rows + columns) * depth / 2;
+  return { instructions: sums * (depth * 3.4 + 12) + terms * 5 + finish, products: sums * depth / 2 + terms };
+}
+
+function piece(view: NodeView, box: Box, target: Target): KernelCall {
+  const { node, outputs: [y] } = view;
+  const { transA, transB, alpha, beta, requantisation } = attributesOf(node);
+  const [a, b, bias, mul, add, shifts] = view.inputs;
+  const rank = box.shape.length;
+  const [rows, columns] = box.shape.slice(-2);
+  const [row, column] = box.start.slice(-2);
+  const depth = a!.shape.at(transA ? -2 : -1)!;
+
+  const left = matrixOperand(a!, box, [row, rows], [0, depth], transA);
+  const right = matrixOperand(b!, box, [0, depth], [column, columns], transB);
+  const reads: Read[] = [
+    { field: "a", input: 0, box: left.part },
+    { field: "b", input: 1, box: right.part },
+  ];
+
+  const biasStrides = box.shape.map(() => 0);
+  if (bias) {
+    const part = broadcastBox(bias.shape, box);
+    reads.push({ field: "bias", input: 2, box: part });
+    biasStrides.splice(0, rank, ...broadcastStrides(bias.shape, part, rank));
+  }
+  const scaleStrides = box.shape.map(() => 0);
+  if (requantisation) {
+    const { axis } = requantisation;
+    if (axis >= 0) scaleStrides[axis] = 1;
+    for (const [i, field] of ["mul", "add", "shifts"].entries()) {
+      const vector = [mul, add, shifts][i];
+      if (!vector) continue;
+      const part = axis < 0 ? wholeBox(vector.shape) : vectorBox(vector, box.start[axis], box.shape[axis]);
+      reads.push({ field, input: 3 + i, box: part });
+    }
+  }
+
+  const names = ["a", "b", "bias", "scale"];
+  const batch = mergeAxes(box.shape.slice(0, -2), [
+    left.batch,
+    right.batch,
+    biasStrides.slice(0, -2),
+    scaleStrides.slice(0, -2),
+  ]);
+  const matrices = elementCount(batch.extents);
+  const pairs = Math.ceil(rows / 2) * matrices;
+  const { workers } = target.harts;
+  const groups = columnGroups(pairs, Math.ceil(columns / 2), workers);
+  const pairsPerCore = Math.min(Math.ceil(rows / 2), Math.ceil(pairs / Math.floor(workers / groups)));
+  const rowTerms = 2 * Math.max(pairsPerCore, 1);
+
+  const pair = `${typeName[a!.dtype]}_${typeName[b!.dtype]}`;
+  const fast = typed.has(pair) && !transA;
+  const wide = requantisation && needsWide(sumRange(view, depth), mul!, add!, shifts, requantisation.shift);
+  return {
+    kernel: fast ? `matmul_${pair}${transB ? "_transposed" : ""}` : "matmul_any",
+    source: "matmul.c",
+    reads,
+    writes: [{ field: "y", output: 0, box }],
+    scratch: fast ? [{ field: "row_terms", bytes: 4 * workers * rowTerms }] : [],
+    parameters: {
+      ...numbered("batch", batch.extents, batchAxes, 1),
+      rows,
+      columns,
+      depth,
+      a_type: typeCode[a!.dtype],
+      b_type: typeCode[b!.dtype],
+      bias_type: typeCode[bias?.dtype ?? "int32"],
+      y_type: typeCode[y.dtype],
+      ...Object.assign(
+        {},
+        ...names.map((name, i) => numbered(`${name}_batch`, batch.strides[i], batchAxes, 0)),
+      ),
+      a_row: left.row,
+      a_depth: left.column,
+      b_depth: right.row,
+      b_column: right.column,
+      bias_row: biasStrides.at(-2)!,
+      bias_column: biasStrides.at(-1)!,
+      scale_row: scaleStrides.at(-2)!,
+      scale_column: scaleStrides.at(-1)!,
+      alpha,
+      beta,
+      finish: requantisation ? (wide ? 2 : 1) : 0,
+      ...(requantisation ? requantParameters(requantisation) : { shift: 0, low: 0, high: 0 }),
+      column_groups: groups,
+      row_terms_per_core: rowTerms,
+    },
+    macs: matrices * rows * columns * depth,
+    cycles: fast
+      ? estimateCycles(work(matrices, rows, columns, depth, requantisation !== undefined), target)
+      : estimateCycles({ instructions: matrices * rows * columns * (40 + 30 * depth) }, target),
+  };
+}
+
+/** Matrix products with batches, bias and requantisation. The depth is never cut. */
+export const matmulMapping: Mapping = {
+  rejects(view) {
+    const [a, b, bias] = view.inputs;
+    if (!a || !b || a.shape.length < 2 || b.shape.length < 2) return "the operands are not matrices";
+    if ([a, b, bias].some((operand) => operand?.dtype === "float32")) {
+      return "the cores multiply integers only";
+    }
+    const shape = view.outputs[0].shape;
+    const strides = [a.shape, b.shape].map((operand) =>
+      broadcastStrides(operand, wholeBox(operand), shape.length).slice(0, -2)
+    );
+    const { axis = -1 } = view.node.attributes as { axis?: number };
+    strides.push(shape.slice(0, -2).map((_, i) => i === axis ? 1 : 0));
+    if (bias) strides.push(broadcastStrides(bias.shape, wholeBox(bias.shape), shape.length).slice(0, -2));
+    const { extents } = mergeAxes(shape.slice(0, -2), strides);
+    return extents.length > batchAxes
+      ? `more than ${batchAxes} batch axes that broadcast differently`
+      : undefined;
+  },
+  cuts(view) {
+    const { shape } = view.outputs[0];
+    const { transA } = attributesOf(view.node);
+    const depth = view.inputs[0]!.shape.at(transA ? -2 : -1)!;
+    // Long rows leave room for few of them; short ones should come in numbers that fill blocks and cores.
+    const [rows, columns] = depth > 8192 ? [1, 1] : depth > 2048 ? [2, 2] : [2, 8];
+    const rank = shape.length;
+    return [
+      ...shape.slice(0, -2).map((_, axis) => ({ axis, granule: 1 })),
+      { axis: rank - 2, granule: rows },
+      { axis: rank - 1, granule: columns },
+    ];
+  },
+  piece,
+};

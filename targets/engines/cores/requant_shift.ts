@@ -1,0 +1,50 @@
+// RequantShift on the worker cores: kernels/requant_shift.c.
+
+import { elementCount } from "../../../src/model/types.ts";
+import { type Box, type KernelCall, type Mapping, wholeBox } from "../engine.ts";
+import { vectorBox } from "./boxes.ts";
+import {
+  estimateCycles,
+  needsWide,
+  type Requantisation,
+  requantParameters,
+  typeCode,
+} from "./kernel_types.ts";
+
+/** Requantisation of a tensor, with one set of constants or one for each position on an axis. */
+export const requantShiftMapping: Mapping = {
+  rejects: ({ inputs: [x] }) => x!.dtype === "float32" ? "the operand is float32" : undefined,
+  cuts: ({ outputs: [y] }) => y.shape.map((_, axis) => ({ axis, granule: 1 })),
+  piece(view, box: Box, target): KernelCall {
+    const [x, mul, add, shifts] = view.inputs;
+    const requantisation = view.node.attributes as unknown as Requantisation;
+    const { axis } = requantisation;
+    const constants = [mul, add, shifts].flatMap((vector, i) => {
+      if (!vector) return [];
+      const part = axis < 0 ? wholeBox(vector.shape) : vectorBox(vector, box.start[axis], box.shape[axis]);
+      return [{ field: ["mul", "add", "shifts"][i], input: 1 + i, box: part }];
+    });
+    const count = elementCount(box.shape);
+    const wide = needsWide(x!.range, mul!, add!, shifts, requantisation.shift);
+    return {
+      kernel: "requant_shift",
+      source: "requant_shift.c",
+      reads: [{ field: "x", input: 0, box }, ...constants],
+      writes: [{ field: "y", output: 0, box }],
+      parameters: {
+        outer: axis < 0 ? 1 : elementCount(box.shape.slice(0, axis)),
+        channels: axis < 0 ? 1 : box.shape[axis],
+        inner: axis < 0 ? count : elementCount(box.shape.slice(axis + 1)),
+        x_type: typeCode[x!.dtype],
+        y_type: typeCode[view.outputs[0].dtype],
+        wide: wide ? 1 : 0,
+        ...requantParameters(requantisation),
+      },
+      macs: 0,
+      cycles: estimateCycles(
+        { instructions: count * (wide ? 18 : 9), products: count * (wide ? 2 : 1) },
+        target,
+      ),
+    };
+  },
+};
