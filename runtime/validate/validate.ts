@@ -1,0 +1,155 @@
+// Runs every inference of a file on a session and compares what comes back: with expected outputs, if there are any,
+// and with the reference meaning of the operators. The reference is handed in: this side of the wall does not know it.
+
+import { AttoflowError } from "../../targets/errors.ts";
+import type { Manifest } from "../../targets/manifest.ts";
+import type { InferenceResult, Session } from "../host/session.ts";
+import type { Elements, ResultTensor } from "../host/tensors.ts";
+import { compareElements, type Comparison } from "./compare.ts";
+
+/** What the operators mean: from the inputs of one inference, in order, to tensors by name. */
+export type Reference = (
+  inputs: readonly Elements[],
+) => ReadonlyMap<string, ArrayLike<number>> | Promise<ReadonlyMap<string, ArrayLike<number>>>;
+
+/** What is compared with what. */
+export interface ValidateOptions {
+  /** Gives at least the outputs of the network. */
+  readonly reference: Reference;
+  /** Gives every tensor of the layers; present if layers are to be compared, one by one. */
+  readonly layerReference?: Reference;
+  /** Expected outputs of each inference, in the order of the outputs (from `matchOutputs`). */
+  readonly expected?: readonly (readonly ArrayLike<number>[])[];
+}
+
+/** One output compared with one source of truth. */
+export interface OutputReport extends Comparison {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly against: "expected" | "reference";
+}
+
+/** The first layer whose result is not what the reference says. */
+export interface LayerReport extends Comparison {
+  readonly layer: number;
+  readonly node: string;
+  readonly operator: string;
+  readonly engine: string;
+  readonly tensor: string;
+}
+
+/** One inference. */
+export interface InferenceReport {
+  readonly index: number;
+  readonly cycles: number;
+  readonly outputs: readonly OutputReport[];
+  /** Layers compared, and the first that differs; present if layers were compared. */
+  readonly layers?: { readonly compared: number; readonly differing: number; readonly first?: LayerReport };
+  readonly result: InferenceResult;
+}
+
+/** All inferences together. */
+export interface Summary {
+  readonly bitExact: boolean;
+  readonly inferences: number;
+  /** Elements that differ, over all outputs, inferences and sources of truth. */
+  readonly mismatches: number;
+  /** Cluster cycles of all inferences together. */
+  readonly cycles: number;
+  /** Multiply-accumulates of all inferences together. */
+  readonly macs: number;
+  readonly macsPerCycle: number;
+  readonly target: string;
+  readonly model: string;
+  /** What the outputs were compared with. */
+  readonly against: readonly ("expected" | "reference")[];
+}
+
+/**
+ * Runs and compares inferences, one after the other.
+ *
+ * @param inferences inputs of each inference (from `matchInputs`)
+ * @returns a report for each inference as soon as it is there; the summary at the end
+ * @throws {AttoflowError} if the session fails
+ */
+export async function* validateSession(
+  session: Session,
+  inferences: readonly (readonly Elements[])[],
+  options: ValidateOptions,
+): AsyncGenerator<InferenceReport, Summary> {
+  const { manifest } = session;
+  let mismatches = 0;
+  let cycles = 0;
+  let differing = 0;
+  for (const [i, inputs] of inferences.entries()) {
+    const result = await session.infer(inputs, { layers: options.layerReference !== undefined });
+    const outputs: OutputReport[] = [];
+    const expected = options.expected?.[i];
+    if (expected) outputs.push(...compareOutputs(result.outputs, (j) => expected[j], "expected"));
+    const meaning = await options.reference(inputs);
+    outputs.push(...compareOutputs(result.outputs, (_, name) => lookUp(meaning, name), "reference"));
+    const layers = options.layerReference &&
+      compareLayers(manifest, result, await options.layerReference(inputs));
+    mismatches += outputs.reduce((sum, output) => sum + output.mismatches, 0);
+    cycles += result.cycles;
+    differing += layers?.differing ?? 0;
+    yield { index: i, cycles: result.cycles, outputs, ...(layers ? { layers } : {}), result };
+  }
+  const macs = manifest.macs * inferences.length;
+  return {
+    bitExact: mismatches === 0 && differing === 0,
+    inferences: inferences.length,
+    mismatches,
+    cycles,
+    macs,
+    macsPerCycle: cycles > 0 ? macs / cycles : 0,
+    target: String(manifest.target.name),
+    model: manifest.model,
+    against: options.expected ? ["expected", "reference"] : ["reference"],
+  };
+}
+
+function compareOutputs(
+  actual: readonly ResultTensor[],
+  expected: (index: number, name: string) => ArrayLike<number>,
+  against: OutputReport["against"],
+): OutputReport[] {
+  return actual.map(({ name, shape, data }, i) => ({
+    name,
+    shape,
+    against,
+    ...compareElements(data, expected(i, name), shape),
+  }));
+}
+
+function compareLayers(
+  manifest: Manifest,
+  result: InferenceResult,
+  meaning: ReadonlyMap<string, ArrayLike<number>>,
+): NonNullable<InferenceReport["layers"]> {
+  let differing = 0;
+  let first: LayerReport | undefined;
+  for (const { index, outputs } of result.layers ?? []) {
+    const { node, operator, engine } = manifest.layers[index];
+    const wrong = outputs
+      .map((tensor) => ({
+        tensor: tensor.name,
+        ...compareElements(tensor.data, lookUp(meaning, tensor.name), tensor.shape),
+      }))
+      .find((comparison) => comparison.mismatches > 0);
+    if (!wrong) continue;
+    differing++;
+    first ??= { layer: index, node, operator, engine, ...wrong };
+  }
+  return { compared: result.layers?.length ?? 0, differing, ...(first ? { first } : {}) };
+}
+
+function lookUp(meaning: ReadonlyMap<string, ArrayLike<number>>, name: string): ArrayLike<number> {
+  const values = meaning.get(name);
+  if (!values) {
+    throw new AttoflowError(`the reference has no tensor ${name}`, {
+      hint: "The image and the model beside it do not belong together; generate them again.",
+    });
+  }
+  return values;
+}
