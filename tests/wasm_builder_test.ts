@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ByteSink } from "../runtime/wasm/bytes.ts";
-import { call, perform } from "../runtime/wasm/expression.ts";
+import { call, callIndirect, ifElse, perform, select } from "../runtime/wasm/expression.ts";
 import { f64, f64x2, i16x8, i32, i32x4, i64, i8x16, v128 } from "../runtime/wasm/instructions.ts";
 import { ModuleBuilder } from "../runtime/wasm/module.ts";
 
@@ -114,7 +114,36 @@ Deno.test("imports: functions and a memory that the host owns", () => {
   assert.deepEqual(seen, [-16]);
   assert.equal(new DataView(memory.buffer).getInt16(1004, true), -2);
   assert.throws(() => module.importFunction("host", "late", { parameters: [], result: "none" }), /before/);
-  assert.throws(() => module.memory(1, "memory"), /one memory/);
+  module.memory(1, "memory");
+  assert.throws(() => module.memory(1, "again"), /one memory/);
+  assert.throws(() => module.importMemory("host", "late", 1), /before/);
+});
+
+Deno.test("two memories, a table, choices, and hints that the engine takes", () => {
+  const module = new ModuleBuilder();
+  const first = module.importMemory("host", "first", 1), second = module.importMemory("host", "second", 1);
+  module.importTable("host", "table");
+  const unary = module.type({ parameters: ["i32"], result: "i32" });
+  module.define({ parameters: ["i32"], result: "i32", export: "negative" }, (body, x) => {
+    body.return(i32.sub(i32.const(0), x));
+  });
+  module.define({ parameters: ["i32"], result: "i32", export: "run" }, (body, x) => {
+    body.if(i32.lt_s(x, i32.const(0)), () => body.return(i32.const(-1)), undefined, false);
+    body.do(
+      i32.store(i32.const(8), x, 0, first),
+      i32.store(i32.const(8), callIndirect(unary, x, x), 4, second),
+    );
+    const sum = i32.add(i32.load(i32.const(8), 0, first), i32.load(i32.const(12), 0, second));
+    const quotient = ifElse(sum, i32.div_s(i32.const(100), sum), i32.const(77));
+    body.return(select(i32.eq(x, i32.const(1)), i32.const(5), quotient));
+  });
+  const memories = [1, 1].map((initial) => new WebAssembly.Memory({ initial }));
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 4 });
+  const { run, negative } = load(module, { host: { first: memories[0], second: memories[1], table } });
+  for (let i = 0; i < 4; i++) table.set(i, negative);
+  assert.deepEqual([-3, 1, 3].map((x) => run(x)), [-1, 5, 77]);
+  assert.equal(new Int32Array(memories[0].buffer)[2], 3);
+  assert.equal(new Int32Array(memories[1].buffer)[3], -3);
 });
 
 Deno.test("vectors: dot products, shuffles, narrowing, doubles", () => {

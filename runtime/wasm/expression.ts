@@ -53,6 +53,16 @@ export interface FunctionReference<
   readonly result: R;
 }
 
+/** Type that functions of a table have; made by `ModuleBuilder.type`. */
+export interface FunctionType<
+  P extends readonly ValueType[] = readonly ValueType[],
+  R extends ValueType | "none" = ValueType | "none",
+> {
+  readonly typeIndex: number;
+  readonly parameters: P;
+  readonly result: R;
+}
+
 /** One expression for each type of a list. */
 export type Arguments<P extends readonly ValueType[]> = { [K in keyof P]: Expression<P[K]> };
 
@@ -102,6 +112,46 @@ export function operation<T extends ValueType>(
       immediate?.(out);
     },
   };
+}
+
+/** `yes` where the condition is not 0, else `no`; both are evaluated. */
+export function select<T extends ValueType>(
+  condition: Expression<"i32">,
+  yes: Expression<T>,
+  no: Expression<T>,
+): Expression<T> {
+  return operation(yes.type, 0x1b, [yes, no, condition]);
+}
+
+/** `yes` where the condition is not 0, else `no`; only that one is evaluated. */
+export function ifElse<T extends ValueType>(
+  condition: Expression<"i32">,
+  yes: Expression<T>,
+  no: Expression<T>,
+): Expression<T> {
+  return {
+    type: yes.type,
+    emit(out) {
+      condition.emit(out);
+      out.raw([0x04, typeCodes[yes.type]]);
+      yes.emit(out);
+      out.byte(0x05);
+      no.emit(out);
+      out.byte(0x0b);
+    },
+  };
+}
+
+/** Calls the function of a type that stands at `index` in the module's table. */
+export function callIndirect<P extends readonly ValueType[], R extends ValueType>(
+  type: FunctionType<P, R>,
+  index: Expression<"i32">,
+  ...values: Arguments<P>
+): Expression<R> {
+  return operation(type.result, 0x11, [...values, index], (out) => {
+    out.unsigned(type.typeIndex);
+    out.byte(0);
+  });
 }
 
 /** Writes an opcode, with its prefix byte if it has one. */

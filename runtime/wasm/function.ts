@@ -29,9 +29,16 @@ export interface Label {
   readonly depth: number;
 }
 
+/** What the compiler is told of a conditional branch: its place in the body, and whether it is likely taken. */
+export interface BranchHint {
+  readonly offset: number;
+  readonly likely: boolean;
+}
+
 /** The body of a function while it is written. Made by `ModuleBuilder.define`. */
 export class FunctionBuilder {
   readonly #code = new ByteSink();
+  readonly #hints: BranchHint[] = [];
   readonly #locals: ValueType[] = [];
   readonly #parameters: number;
   #depth = 0;
@@ -74,9 +81,15 @@ export class FunctionBuilder {
     this.#nested(opcode.loop, body);
   }
 
-  /** Code for a condition that is not 0, and code for one that is. */
-  if(condition: Expression<"i32">, then: (exit: Label) => void, otherwise?: () => void): void {
+  /** Code for a condition that is not 0, and code for one that is; `likely` says which, where it is known. */
+  if(
+    condition: Expression<"i32">,
+    then: (exit: Label) => void,
+    otherwise?: () => void,
+    likely?: boolean,
+  ): void {
     condition.emit(this.#code);
+    this.#hint(likely);
     this.#nested(opcode.if, (exit) => {
       then(exit);
       if (otherwise) {
@@ -100,8 +113,10 @@ export class FunctionBuilder {
     this.#code.unsigned(this.#depth - label.depth);
   }
 
-  branchIf(label: Label, condition: Expression<"i32">): void {
+  /** Branches if the condition is not 0; `likely` says whether it mostly is, where that is known. */
+  branchIf(label: Label, condition: Expression<"i32">, likely?: boolean): void {
     condition.emit(this.#code);
+    this.#hint(likely);
     this.#code.byte(opcode.brIf);
     this.#code.unsigned(this.#depth - label.depth);
   }
@@ -123,17 +138,25 @@ export class FunctionBuilder {
     this.#code.byte(opcode.unreachable);
   }
 
-  /** The body in the binary format: variables, then code. */
-  finish(): Uint8Array {
+  /** The body in the binary format (variables, then code), and the hints for its branches. */
+  finish(): { body: Uint8Array; hints: BranchHint[] } {
     const out = new ByteSink();
     out.unsigned(this.#locals.length);
     for (const type of this.#locals) {
       out.unsigned(1);
       out.byte(typeCodes[type]);
     }
+    const start = out.length;
     out.raw(this.#code.bytes);
     out.byte(opcode.end);
-    return out.bytes;
+    return {
+      body: out.bytes,
+      hints: this.#hints.map(({ offset, likely }) => ({ offset: start + offset, likely })),
+    };
+  }
+
+  #hint(likely: boolean | undefined): void {
+    if (likely !== undefined) this.#hints.push({ offset: this.#code.length, likely });
   }
 
   #nested(kind: number, body: (label: Label) => void): void {

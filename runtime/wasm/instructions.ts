@@ -1,6 +1,7 @@
 // The instructions, by the names that WebAssembly's text format gives them: `i32.add(a, b)`,
 // `i32x4.dot_i16x8_s(a, b)`. Tables of opcodes (core specification 2.0, section 5.4) make the functions.
 
+import type { ByteSink } from "./bytes.ts";
 import { emitOpcode, type Expression, operation, type Statement, type ValueType } from "./expression.ts";
 
 type Unary<Name extends string, A extends ValueType, R extends ValueType> = Record<
@@ -13,11 +14,11 @@ type Binary<Name extends string, A extends ValueType, B extends ValueType, R ext
 >;
 type Load<Name extends string, R extends ValueType> = Record<
   Name,
-  (address: Expression<"i32">, offset?: number) => Expression<R>
+  (address: Expression<"i32">, offset?: number, memory?: number) => Expression<R>
 >;
 type Store<Name extends string, V extends ValueType> = Record<
   Name,
-  (address: Expression<"i32">, value: Expression<V>, offset?: number) => Statement
+  (address: Expression<"i32">, value: Expression<V>, offset?: number, memory?: number) => Statement
 >;
 
 function mapped<Name extends string, F>(codes: Record<Name, number>, make: (code: number) => F) {
@@ -55,11 +56,8 @@ function loads<Name extends string, R extends ValueType>(
 ): Load<Name, R> {
   return mapped(
     codes,
-    (code) => (address: Expression<"i32">, offset = 0) =>
-      operation(result, code, [address], (out) => {
-        out.byte(0);
-        out.unsigned(offset);
-      }),
+    (code) => (address: Expression<"i32">, offset = 0, memory = 0) =>
+      operation(result, code, [address], (out) => emitPlace(out, offset, memory)),
   );
 }
 
@@ -69,16 +67,23 @@ function stores<Name extends string, V extends ValueType>(
 ): Store<Name, V> {
   return mapped(
     codes,
-    (code) => (address: Expression<"i32">, value: Expression<V>, offset = 0): Statement => ({
+    (code) => (address: Expression<"i32">, value: Expression<V>, offset = 0, memory = 0): Statement => ({
       emit(out) {
         address.emit(out);
         value.emit(out);
         emitOpcode(out, code);
-        out.byte(0);
-        out.unsigned(offset);
+        emitPlace(out, offset, memory);
       },
     }),
   );
+}
+
+/** Immediates of a load or store: alignment, the memory's index unless it is 0, offset. */
+function emitPlace(out: ByteSink, offset: number, memory: number): void {
+  const otherMemory = 0x40;
+  out.byte(memory === 0 ? 0 : otherMemory);
+  if (memory !== 0) out.unsigned(memory);
+  out.unsigned(offset);
 }
 
 /** SIMD instructions that take a lane number as an immediate. */
@@ -152,6 +157,9 @@ export const i64 = {
     lt_u: 0x54,
     gt_s: 0x55,
     gt_u: 0x56,
+    le_s: 0x57,
+    le_u: 0x58,
+    ge_s: 0x59,
     ge_u: 0x5a,
   }),
   ...binary("i64", "i64", "i64", {

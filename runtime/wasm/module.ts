@@ -2,8 +2,8 @@
 // No text format, no toolchain; used for arithmetic that TypeScript is too slow for.
 
 import { ByteSink } from "./bytes.ts";
-import { type FunctionReference, Local, typeCodes, type ValueType } from "./expression.ts";
-import { FunctionBuilder } from "./function.ts";
+import { type FunctionReference, type FunctionType, Local, typeCodes, type ValueType } from "./expression.ts";
+import { type BranchHint, FunctionBuilder } from "./function.ts";
 
 /** Type of a function. */
 export interface Signature<P extends readonly ValueType[], R extends ValueType | "none"> {
@@ -14,8 +14,9 @@ export interface Signature<P extends readonly ValueType[], R extends ValueType |
 /** One variable for each type of a list. */
 type Locals<P extends readonly ValueType[]> = { [K in keyof P]: Local<P[K]> };
 
-const section = { type: 1, import: 2, function: 3, memory: 5, export: 7, code: 10 } as const;
-const external = { function: 0, memory: 2 } as const;
+const section = { custom: 0, type: 1, import: 2, function: 3, memory: 5, export: 7, code: 10 } as const;
+const external = { function: 0, table: 1, memory: 2 } as const;
+const functionReference = 0x70;
 
 /** Encodes text as the format's names. */
 const encoder = new TextEncoder();
@@ -39,24 +40,45 @@ export class ModuleBuilder {
   readonly #exports: Uint8Array[] = [];
   readonly #functionTypes: number[] = [];
   readonly #bodies: Uint8Array[] = [];
+  /** For each function with hints: its index and they. */
+  readonly #hints: [number, BranchHint[]][] = [];
   #importedFunctions = 0;
+  #memories = 0;
   #ownMemory: number | undefined;
-  #hasMemory = false;
 
-  /** Gives the module a memory of its own, of `pages` times 64 KiB. */
+  /** Gives the module a memory of its own, of `pages` times 64 KiB. Imported memories come before it. */
   memory(pages: number, exportName: string): void {
-    this.#claimMemory();
+    if (this.#ownMemory !== undefined) throw new Error("a module has one memory of its own");
     this.#ownMemory = pages;
-    this.#export(exportName, external.memory, 0);
+    this.#export(exportName, external.memory, this.#memories++);
   }
 
-  /** Lets the module use a memory of at least `pages` times 64 KiB that is given to it. */
-  importMemory(module: string, name: string, pages: number): void {
-    this.#claimMemory();
+  /**
+   * Lets the module use a memory of at least `pages` times 64 KiB that is given to it.
+   *
+   * @returns its index, which loads and stores take; 0 for the first
+   */
+  importMemory(module: string, name: string, pages: number): number {
+    if (this.#ownMemory !== undefined) throw new Error("memories are imported before one is made");
     const out = importHead(module, name, external.memory);
     out.byte(0);
     out.unsigned(pages);
     this.#imports.push(out.bytes);
+    return this.#memories++;
+  }
+
+  /** Lets the module call through a table of functions that is given to it. */
+  importTable(module: string, name: string): void {
+    const out = importHead(module, name, external.table);
+    out.raw([functionReference, 0, 0]);
+    this.#imports.push(out.bytes);
+  }
+
+  /** A type of functions, for calls through a table. */
+  type<const P extends readonly ValueType[], R extends ValueType | "none">(
+    signature: Signature<P, R>,
+  ): FunctionType<P, R> {
+    return { typeIndex: this.#typeIndex(signature), ...signature };
   }
 
   /** Declares a function that is given to the module. All imports come before the first `define`. */
@@ -90,7 +112,9 @@ export class ModuleBuilder {
     write(body, ...(parameters as Locals<P>));
     // A body that ends with `return` never reaches its end; saying so keeps the validator content.
     if (signature.result !== "none") body.unreachable();
-    this.#bodies.push(body.finish());
+    const finished = body.finish();
+    this.#bodies.push(finished.body);
+    if (finished.hints.length > 0) this.#hints.push([index, finished.hints]);
     return { index, parameters: signature.parameters, result: signature.result };
   }
 
@@ -118,6 +142,7 @@ export class ModuleBuilder {
       write(section.memory, [new Uint8Array([0, ...unsigned(this.#ownMemory)])]);
     }
     write(section.export, this.#exports);
+    if (this.#hints.length > 0) out.raw(this.#hintSection());
     write(
       section.code,
       this.#bodies.map((body) => {
@@ -129,9 +154,23 @@ export class ModuleBuilder {
     return out.bytes.slice();
   }
 
-  #claimMemory(): void {
-    if (this.#hasMemory) throw new Error("a module has one memory");
-    this.#hasMemory = true;
+  /** The custom section of the branch hinting proposal: for each function the offsets of its hinted branches. */
+  #hintSection(): Uint8Array {
+    const content = new ByteSink();
+    content.sized(encoder.encode("metadata.code.branch_hint"));
+    content.unsigned(this.#hints.length);
+    for (const [functionIndex, hints] of this.#hints) {
+      content.unsigned(functionIndex);
+      content.unsigned(hints.length);
+      for (const { offset, likely } of hints) {
+        content.unsigned(offset);
+        content.raw([1, likely ? 1 : 0]);
+      }
+    }
+    const out = new ByteSink();
+    out.byte(section.custom);
+    out.sized(content.bytes);
+    return out.bytes;
   }
 
   #export(name: string, kind: number, index: number): void {
