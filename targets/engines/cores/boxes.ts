@@ -4,6 +4,9 @@
 import type { Tensor } from "../../../src/model/types.ts";
 import type { Box } from "../engine.ts";
 
+/** Axes that a kernel's walk has (attoflow_kernel.h, WALK_AXES). */
+export const walkAxes = 6;
+
 /** Strides of a dense row-major array of the shape. */
 export function denseStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(1);

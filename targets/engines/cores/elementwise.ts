@@ -3,11 +3,8 @@
 import { elementCount } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
-import { broadcastBox, broadcastStrides, mergeAxes, numbered } from "./boxes.ts";
+import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
 import { estimateCycles, typeCode } from "./kernel_types.ts";
-
-/** Axes that a kernel's walk has (attoflow_kernel.h, WALK_AXES). */
-export const walkAxes = 6;
 
 /** An operator of two operands that broadcast against each other. */
 function binary(kernel: string, products: number): Mapping {

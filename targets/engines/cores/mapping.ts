@@ -1,9 +1,13 @@
 // The worker cores as the compiler sees them: which C kernel serves which operator. One file a family.
 
 import type { EngineMapping } from "../engine.ts";
+import { geluMapping, hardswishMapping } from "./activations.ts";
 import { addMapping, clipMapping, mulMapping, reluMapping, subMapping } from "./elementwise.ts";
 import { matmulMapping } from "./matmul.ts";
+import { concatMapping, gatherMapping, padMapping, sliceMapping, transposeMapping } from "./moves.ts";
+import { reduceMeanMapping, reduceSumMapping } from "./reduce.ts";
 import { requantShiftMapping } from "./requant_shift.ts";
+import { itaMaxMapping, noNormMapping, normMapping, softmaxMapping } from "./rows.ts";
 
 /** The worker cores: C kernels for every operator of the dialect. */
 export const coresMapping: EngineMapping = {
@@ -18,5 +22,20 @@ export const coresMapping: EngineMapping = {
     ["MatMul", matmulMapping],
     ["Gemm", matmulMapping],
     ["RequantizedMatMul", matmulMapping],
+    ["Transpose", transposeMapping],
+    ["Slice", sliceMapping],
+    ["Concat", concatMapping],
+    ["Pad", padMapping],
+    ["Gather", gatherMapping],
+    ["ReduceSum", reduceSumMapping],
+    ["ReduceMean", reduceMeanMapping],
+    ["iSoftmax", softmaxMapping],
+    ["ITAMax", itaMaxMapping],
+    ["ITAPartialMax", itaMaxMapping],
+    ["iLayerNorm", normMapping],
+    ["iRMSNorm", normMapping],
+    ["iNoNorm", noNormMapping],
+    ["iGELU", geluMapping],
+    ["iHardswish", hardswishMapping],
   ]),
 };

@@ -1,0 +1,219 @@
+// Operators over rows (the last axis) on the worker cores: the softmaxes (kernels/softmax.c) and the
+// normalisations (kernels/norm.c). Rows are never cut.
+
+import { elementCount, type Tensor } from "../../../src/model/types.ts";
+import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
+import type { Target } from "../../schema.ts";
+import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
+import { estimateCycles, typeCode, type Work } from "./kernel_types.ts";
+
+const integersOnly = ({ inputs }: NodeView) =>
+  inputs.some((operand) => operand?.dtype === "float32") ? "the operands are float32" : undefined;
+
+/** All axes but the last, first to last. */
+const outerAxes = ({ outputs: [y] }: NodeView) =>
+  y.shape.slice(0, -1).map((_, axis) => ({ axis, granule: 1 }));
+
+/** Rows and columns of a box. */
+function rowsOf({ shape }: Box) {
+  return { rows: elementCount(shape.slice(0, -1)), columns: shape.at(-1)! };
+}
+
+/** Cycles of `rows` rows: whole rows go to one core, so the busiest core counts. */
+function rowCycles(rows: number, row: Work, target: Target): number {
+  const { workers } = target.harts;
+  const busiest = Math.ceil(rows / workers) * workers;
+  return estimateCycles({
+    instructions: row.instructions * busiest,
+    products: (row.products ?? 0) * rows,
+    divisions: (row.divisions ?? 0) * rows,
+  }, target);
+}
+
+interface ItaAttributes {
+  readonly shift: number;
+  readonly fullScale: number;
+  readonly groupWidth: number;
+}
+
+/** ITAMax and ITAPartialMax. */
+export const itaMaxMapping: Mapping = {
+  rejects: integersOnly,
+  cuts: outerAxes,
+  piece({ node, inputs: [x] }, box, target): KernelCall {
+    const { shift, fullScale, groupWidth } = node.attributes as unknown as ItaAttributes;
+    const { rows, columns } = rowsOf(box);
+    return {
+      kernel: "softmax_ita",
+      source: "softmax.c",
+      reads: [{ field: "x", input: 0, box }],
+      writes: [{ field: "y", output: 0, box }],
+      parameters: {
+        rows,
+        columns,
+        group: groupWidth === 0 ? Math.max(columns, 1) : groupWidth,
+        x_type: typeCode[x!.dtype],
+        shift,
+        full_scale: fullScale,
+      },
+      macs: 0,
+      cycles: rowCycles(rows, { instructions: columns * 24 + 100, divisions: 15 }, target),
+    };
+  },
+};
+
+interface SoftmaxAttributes {
+  readonly coeffA: number;
+  readonly coeffB: number;
+  readonly coeffC: number;
+  readonly log2: number;
+  readonly levels: number;
+}
+
+/** Longest table of terms by distance from the maximum; wider inputs have each term computed. */
+const tableEntries = 256;
+
+/** Terms of the polynomial softmax for distances 0, 1, … from the row's maximum. */
+function softmaxTerms({ coeffA, coeffB, coeffC, log2 }: SoftmaxAttributes): Uint8Array {
+  const terms = Uint32Array.from({ length: tableEntries }, (_, distance) => {
+    const halvings = Math.floor(distance / log2);
+    const p = halvings * log2 - distance;
+    return Math.floor((coeffA * (p + coeffB) ** 2 + coeffC) / 2 ** halvings);
+  });
+  return new Uint8Array(terms.buffer);
+}
+
+/** iSoftmax. */
+export const softmaxMapping: Mapping = {
+  rejects: integersOnly,
+  cuts: outerAxes,
+  piece({ node, inputs: [x] }, box, target): KernelCall {
+    const attributes = node.attributes as unknown as SoftmaxAttributes;
+    const { rows, columns } = rowsOf(box);
+    const common = {
+      source: "softmax.c",
+      reads: [{ field: "x", input: 0, box }],
+      writes: [{ field: "y", output: 0, box }],
+      macs: 0,
+    };
+    const parameters = { rows, columns, x_type: typeCode[x!.dtype], top: attributes.levels - 1 };
+    if (x!.dtype === "int8" || x!.dtype === "uint8") {
+      return {
+        ...common,
+        kernel: "softmax_table",
+        tables: [{ field: "table", data: softmaxTerms(attributes) }],
+        parameters,
+        cycles: rowCycles(
+          rows,
+          { instructions: columns * 30 + 120, products: columns * 3, divisions: 30 },
+          target,
+        ),
+      };
+    }
+    return {
+      ...common,
+      kernel: "softmax_polynomial",
+      parameters: {
+        ...parameters,
+        coefficient_a: attributes.coeffA,
+        coefficient_b: attributes.coeffB,
+        coefficient_c: attributes.coeffC,
+        log2: attributes.log2,
+      },
+      cycles: rowCycles(
+        rows,
+        { instructions: columns * 90, products: columns * 9, divisions: columns * 50 },
+        target,
+      ),
+    };
+  },
+};
+
+/** Limits of a signed result of so many levels. */
+function signedLimits(levels: number) {
+  const low = -Math.floor(levels / 2);
+  return { low, high: low + levels - 1 };
+}
+
+/** iLayerNorm and iRMSNorm. */
+export const normMapping: Mapping = {
+  rejects: integersOnly,
+  cuts: outerAxes,
+  piece({ node, inputs: [x, weight, bias], outputs: [y] }, box, target): KernelCall {
+    const { shift, levels } = node.attributes as { shift: number; levels: number };
+    const { rows, columns } = rowsOf(box);
+    const reads = [{ field: "x", input: 0, box }, {
+      field: "weight",
+      input: 1,
+      box: wholeBox(weight!.shape),
+    }];
+    if (bias) reads.push({ field: "bias", input: 2, box: wholeBox(bias.shape) });
+    return {
+      kernel: node.operator === "iLayerNorm" ? "layer_norm" : "rms_norm",
+      source: "norm.c",
+      reads,
+      writes: [{ field: "y", output: 0, box }],
+      parameters: {
+        rows,
+        columns,
+        x_type: typeCode[x!.dtype],
+        y_type: typeCode[y.dtype],
+        shift,
+        ...signedLimits(levels),
+      },
+      macs: 0,
+      cycles: rowCycles(
+        rows,
+        { instructions: columns * 34 + 300, products: columns * 3, divisions: 80 },
+        target,
+      ),
+    };
+  },
+};
+
+/** iNoNorm: element by element, with weight and bias that broadcast. */
+export const noNormMapping: Mapping = {
+  rejects(view) {
+    const { shape } = view.outputs[0];
+    const strides = view.inputs.slice(1).map((operand) =>
+      broadcastStrides(operand!.shape, wholeBox(operand!.shape), shape.length)
+    );
+    if (mergeAxes(shape, strides).extents.length > walkAxes) {
+      return `more than ${walkAxes} axes that broadcast differently`;
+    }
+    return integersOnly(view);
+  },
+  cuts: ({ outputs: [y] }) => y.shape.map((_, axis) => ({ axis, granule: 1 })),
+  piece({ node, inputs, outputs: [y] }, box, target): KernelCall {
+    const { mul, shift, levels } = node.attributes as { mul: number; shift: number; levels: number };
+    const [x, weight, bias] = inputs as Tensor[];
+    const parts = [weight, bias].map((operand) => broadcastBox(operand.shape, box));
+    const { extents, strides } = mergeAxes(
+      box.shape,
+      [weight, bias].map((operand, i) => broadcastStrides(operand.shape, parts[i], box.shape.length)),
+    );
+    const count = elementCount(box.shape);
+    return {
+      kernel: "no_norm",
+      source: "norm.c",
+      reads: [
+        { field: "x", input: 0, box },
+        { field: "weight", input: 1, box: parts[0] },
+        { field: "bias", input: 2, box: parts[1] },
+      ],
+      writes: [{ field: "y", output: 0, box }],
+      parameters: {
+        x_type: typeCode[x.dtype],
+        y_type: typeCode[y.dtype],
+        ...numbered("extent", extents, walkAxes, 1),
+        ...numbered("weight_stride", strides[0], walkAxes, 0),
+        ...numbered("bias_stride", strides[1], walkAxes, 0),
+        mul,
+        shift,
+        ...signedLimits(levels),
+      },
+      macs: 0,
+      cycles: estimateCycles({ instructions: count * 34, products: count * 3 }, target),
+    };
+  },
+};
