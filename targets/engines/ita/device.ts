@@ -3,6 +3,7 @@
 // time in timing.ts, what programs must not do in rules.ts; here they are joined.
 
 import type { Accelerator, AcceleratorContext } from "../../../runtime/soc/device.ts";
+import { AttoflowError } from "../../errors.ts";
 import type { Target } from "../../schema.ts";
 import { type Geometry, PlainTileArithmetic, type TileArithmetic } from "./arithmetic.ts";
 import { JobQueue } from "./queue.ts";
@@ -76,6 +77,9 @@ interface WeightBlock {
 /** Weight blocks that the engine can hold for later jobs (section 5). */
 const blockCapacity = 2;
 
+/** Largest edge of a tile that the plan of accesses can address. */
+const largestTile = 128;
+
 /** The device. One instance is one accelerator from its reset on. */
 export class Ita implements Accelerator {
   /** Whether a job runs or will run without a further write. */
@@ -105,8 +109,16 @@ export class Ita implements Accelerator {
   /**
    * @param context memory port, interrupts and error exit, given by the SoC
    * @param parameters sizes and softmax revision, from the target
+   * @throws {AttoflowError} if an engine of such sizes cannot be built
    */
   constructor(context: AcceleratorContext, parameters: ItaParameters, options: ItaOptions = {}) {
+    const { lanes, elements } = parameters;
+    if (lanes % 2 !== 0 || elements % lanes !== 0 || elements > largestTile) {
+      throw new AttoflowError(`ITA cannot have ${lanes} lanes of ${elements} elements`, {
+        where: "target field ita",
+        hint: `lanes is even and divides elements, which is at most ${largestTile}.`,
+      });
+    }
     this.#context = context;
     this.#geometry = parameters;
     this.#silent = options.silent ?? false;

@@ -52,7 +52,7 @@ export const layers = ["attention", "feedforward", "linear", "singleAttention"] 
 export type Layer = (typeof layers)[number];
 
 /** CTRL_ENGINE[3:2]; code 3 is the identity too. */
-export const activations = ["identity", "GELU_B_C", "relu", "identity"] as const;
+export const activations = ["identity", "gelu", "relu", "identity"] as const;
 export type Activation = (typeof activations)[number];
 
 /** Tiles of 64 along each dimension, as one sequence of jobs counts them: fields of TILES; a field of 0 means 1. */
