@@ -4,8 +4,8 @@
 // The protocol, seen from the host:
 //   1. Load the image, start the harts, wait until STATUS is `ready`.
 //   2. Write the inputs to the addresses in the manifest, write OPTIONS, then write SEQUENCE+1 to COMMAND.
-//   3. Wait until STATUS is `done` (or, with option `pause`, `paused` behind each layer: read what you want,
-//      then write the value of LAYER+1 to RESUME) or `failed` (ERROR says why).
+//   3. Wait until STATUS is `done` (or, with option `pause`, `paused` behind each layer: read what you want, then
+//      write anything but 0 to RESUME; the image clears it in front of each pause) or `failed` (ERROR says why).
 //   4. Read the outputs; CYCLES is the time of this inference. SEQUENCE now equals COMMAND. Go on with 2.
 //   COMMAND = 0xffffffff ends the program (exit code 0 through the finisher, where there is one).
 //
@@ -26,15 +26,18 @@ export const mailboxFields = {
   options: 0x14,
   /** Index of the last layer finished in this inference, plus 1. */
   layer: 0x18,
-  /** Written by the host to go on behind a pause. */
+  /** Anything but 0, written by the host, ends a pause. */
   resume: 0x1c,
   /** mcycle from the start to the end of the inference, low and high word. */
   cyclesLow: 0x20,
   cyclesHigh: 0x24,
+  /** 0, or what went wrong: hart << 24 | 1 << 16 | low 16 bits of mcause. */
   error: 0x28,
   /** Address and length of an array of 32-bit words: mcycle, relative to the start, at the end of each layer. */
   layerCycles: 0x2c,
   layerCount: 0x30,
+  /** mepc of the trap that `error` tells of. */
+  errorAddress: 0x34,
 } as const;
 
 export const mailboxBytes = 64;

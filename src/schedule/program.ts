@@ -1,18 +1,28 @@
 // What the machine will do: buffers with addresses and lifetimes, and phases of work for each engine.
 // A plain, printable value; `analyze` prints it, the emitter turns it into C.
 
+import type { EngineMapping } from "../../targets/engines/engine.ts";
 import type { DType } from "../model/types.ts";
 
-/** A region of memory that holds (part of) a tensor or the working data of a layer. */
+/** Name of an engine of the target. */
+export type EngineName = EngineMapping["name"];
+
+/**
+ * A region of memory that holds (part of) a tensor or the working data of a layer. Tensors that are the same
+ * bytes (a reshape and what it reshapes) share one.
+ */
 export interface Buffer {
   /** Unique; derived from the tensor's name, not safe for C. */
   readonly name: string;
   /** Tensor that it holds, if it holds one. */
   readonly tensor?: string;
-  readonly kind: "input" | "output" | "constant" | "activation" | "tile" | "scratch" | "task";
+  readonly kind: "input" | "output" | "constant" | "activation" | "tile" | "scratch";
   /** Role of the memory that holds it. */
   readonly memory: "l1" | "l2";
-  /** Bytes from the start of the arena (activations, tiles) or of the weights (constants). */
+  /**
+   * Bytes from the start of what holds the kind: the L2 arena (activations), the L1 arena (tiles, scratch), the
+   * weights (constants). Inputs and outputs are arrays of their own; theirs is 0.
+   */
   readonly offset: number;
   readonly bytes: number;
   /** First and last layer (index) during which its content matters. */
@@ -36,11 +46,21 @@ export interface Transfer {
   readonly destinationStride: number;
 }
 
+/** A region that a task reads, writes (wholly) or works in. */
+export interface Operand extends Place {
+  readonly bytes: number;
+  readonly access: "read" | "write" | "scratch";
+}
+
 /** One kernel on the worker cores, all of them together. */
 export interface Task {
+  /** Engine whose `kernels` folder holds the source. */
+  readonly engine: EngineName;
   readonly kernel: string;
   readonly source: string;
-  readonly pointers: Readonly<Record<string, Place>>;
+  /** Pointer fields of the args struct. */
+  readonly pointers: Readonly<Record<string, Operand>>;
+  /** Integer fields of the args struct. */
   readonly parameters: Readonly<Record<string, number>>;
   readonly macs: number;
   readonly cycles: number;
@@ -61,13 +81,17 @@ export interface Layer {
   /** Node of the rewritten model. */
   readonly node: string;
   readonly operator: string;
-  readonly engine: "cores" | "ita" | "dma" | "none";
+  readonly engine: EngineName | "none";
   /** Why this engine, in one line; `analyze` prints it. */
   readonly reason: string;
+  /** Why each engine that was asked before declined, in one line each. */
+  readonly rejections: readonly { readonly engine: EngineName; readonly reason: string }[];
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Pieces that the work is cut into; 0 when nothing is to be done (a reshape). */
   readonly tiles: number;
+  /** Shape of the largest piece of the first output. */
+  readonly tileShape: readonly number[];
   readonly phases: readonly Phase[];
   readonly macs: number;
   readonly estimatedCycles: number;
@@ -78,9 +102,11 @@ export interface MemoryUse {
   readonly memory: string;
   readonly role: "l1" | "l2";
   readonly size: number;
-  /** Bytes by kind (code is known after linking only). */
+  /** Bytes by kind (code is known after linking only). Activations include inputs and outputs, in L1 the tiles. */
   readonly constants: number;
   readonly activations: number;
+  /** Stacks and the runtime's own data, as far as they are known before linking. */
+  readonly reserved: number;
   /** No plan can use fewer bytes for the activations: the most that is alive at once. */
   readonly lowerBound: number;
 }
@@ -92,9 +118,15 @@ export interface Program {
   readonly inputs: readonly Endpoint[];
   readonly outputs: readonly Endpoint[];
   readonly buffers: ReadonlyMap<string, Buffer>;
+  /** Where each tensor that is not constant lies in L2, by its name. */
+  readonly tensors: ReadonlyMap<string, Place>;
   /** Bytes of all constants, in the order of their offsets. */
   readonly constants: Uint8Array;
   readonly layers: readonly Layer[];
+  /** Bytes of the arenas in which activations (L2) and tiles (L1) have their offsets. */
+  readonly arenas: Readonly<Record<"l1" | "l2", number>>;
+  /** Bytes of the largest task's args struct. */
+  readonly taskBytes: number;
   readonly memories: readonly MemoryUse[];
   readonly macs: number;
   readonly parameters: number;

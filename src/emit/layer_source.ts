@@ -1,0 +1,121 @@
+// The C function of one layer: a comment that says what it is, the tables of its tasks, transfers and phases, and
+// the call that runs them.
+
+import type { Model, Tensor } from "../model/types.ts";
+import type { Layer, Phase, Program, Task, Transfer } from "../schedule/program.ts";
+import { text } from "./names.ts";
+import type { Symbols } from "./symbols.ts";
+
+/** Text of a layer: comment and function; a comment alone where there is nothing to do. */
+export function layerFunction(layer: Layer, program: Program, model: Model, symbols: Symbols): string {
+  const comment = layerComment(layer, program, model);
+  if (layer.phases.length === 0) return comment;
+
+  const tables: string[] = [];
+  const tasks = new Map<Task, string>();
+  const byKernel = Map.groupBy(
+    layer.phases.flatMap(({ cores }) => cores ? [cores] : []),
+    (task) => task.kernel,
+  );
+  for (const [kernel, group] of byKernel) {
+    const table = byKernel.size === 1 ? "tasks" : `tasks_${kernel}`;
+    group.forEach((task, i) => tasks.set(task, `${table}[${i}]`));
+    const entries = group.map((task) => `        {\n${taskFields(task, symbols)}        },\n`);
+    tables.push(`    static const struct ${kernel}_args ${table}[] = {\n${entries.join("")}    };\n`);
+  }
+
+  let first = 0;
+  const transferLines: string[] = [];
+  const phaseLines = layer.phases.map((phase, i) => {
+    if (phase.dma.length > 0) transferLines.push(`        /* phase ${i} */\n`);
+    transferLines.push(...phase.dma.map((transfer) => transferLine(transfer, symbols)));
+    const line = phaseLine(phase, first, tasks);
+    first += phase.dma.length;
+    return line;
+  });
+  if (first > 0) {
+    tables.push(`    static const struct transfer transfers[] = {\n${transferLines.join("")}    };\n`);
+  }
+  tables.push(`    static const struct phase phases[] = {\n${phaseLines.join("")}    };\n`);
+  return `${comment}static void ${symbols.layerFunction(layer.index)}(uint32_t hart)
+{
+${tables.join("")}    run_phases(hart, phases, COUNT(phases));
+}
+`;
+}
+
+/** The lines that run a layer inside network_layers. */
+export function layerCall(layer: Layer, symbols: Symbols): string {
+  const call = layer.phases.length > 0 ? `    ${symbols.layerFunction(layer.index)}(hart);\n` : "";
+  return `${call}    layer_done(hart, ${layer.index});\n`;
+}
+
+function layerComment(layer: Layer, program: Program, model: Model): string {
+  const tensors = (names: readonly string[]) =>
+    names.filter((name) => name !== "").map((name) => tensorText(model.tensors.get(name)!)).join(", ") ||
+    "none";
+  const lines = [
+    `Layer ${layer.index}: ${text(layer.operator)} "${text(layer.node)}"`,
+    `  inputs    ${tensors(layer.inputs)}`,
+    `  outputs   ${tensors(layer.outputs)}`,
+  ];
+  if (layer.phases.length === 0) {
+    lines.push(`  nothing to do: ${text(layer.reason)}`);
+  } else {
+    const pieces = layer.tiles === 1
+      ? "1 piece"
+      : `${layer.tiles} pieces of at most [${layer.tileShape.join(", ")}]`;
+    lines.push(`  engine    ${layer.engine} (${text(layer.reason)}), ${pieces}`);
+    lines.push(`  L1        ${buffersText(layer, program)}`);
+    lines.push(`  estimate  ${layer.estimatedCycles} cycles, ${layer.macs} MACs`);
+  }
+  return `/* ${lines.join("\n * ")}\n */\n`;
+}
+
+function tensorText({ name, dtype, shape, data }: Tensor): string {
+  return `"${text(name)}" ${data ? "constant " : ""}${dtype} [${shape.join(", ")}]`;
+}
+
+function buffersText(layer: Layer, program: Program): string {
+  const prefix = `L${layer.index}.`;
+  return [...program.buffers.values()]
+    .filter((buffer) => buffer.memory === "l1" && buffer.name.startsWith(prefix))
+    .map((buffer) => `${buffer.name.slice(prefix.length)} ${buffer.bytes} at 0x${buffer.offset.toString(16)}`)
+    .join(", ");
+}
+
+function taskFields(task: Task, symbols: Symbols): string {
+  const pointers = Object.entries(task.pointers).map(([field, place]) => [field, symbols.address(place)]);
+  const integers = Object.entries(task.parameters).filter(([, value]) => value !== 0)
+    .map(([field, value]) => [field, integerText(value)]);
+  return [...pointers, ...integers].map(([field, value]) => `            .${field} = ${value},\n`).join("");
+}
+
+/** An int32_t constant; the most negative one has no literal of its own. */
+function integerText(value: number): string {
+  if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 31) {
+    throw new RangeError(`the parameter ${value} of a kernel is not an int32`);
+  }
+  return value === -(2 ** 31) ? "INT32_MIN" : String(value);
+}
+
+function transferLine(transfer: Transfer, symbols: Symbols): string {
+  const { source, destination, bytes, rows, sourceStride, destinationStride } = transfer;
+  const strides = rows === 1
+    ? ""
+    : `, .source_stride = ${sourceStride}, .destination_stride = ${destinationStride}`;
+  return `        { .source = ${symbols.address(source)}, .destination = ${symbols.address(destination)},\n` +
+    `          .bytes = ${bytes}, .rows = ${rows}${strides} },\n`;
+}
+
+function phaseLine(phase: Phase, firstTransfer: number, tasks: ReadonlyMap<Task, string>): string {
+  const parts: string[] = [];
+  if (phase.dma.length > 0) {
+    parts.push(`.transfers = &transfers[${firstTransfer}], .transfer_count = ${phase.dma.length}`);
+  }
+  if (phase.cores) {
+    const task = tasks.get(phase.cores)!;
+    parts.push(`.kernel = run_${phase.cores.kernel}, .args = &${task}, .args_bytes = sizeof ${task}`);
+  }
+  return `        { ${parts.join(",\n          ") || ".kernel = NULL"} },\n`;
+}

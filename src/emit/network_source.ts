@@ -1,0 +1,74 @@
+// network.c: memory, one function a layer, and the calls.
+
+import { elementCount, type Model } from "../model/types.ts";
+import type { Program } from "../schedule/program.ts";
+import { layerCall, layerFunction } from "./layer_source.ts";
+import { text } from "./names.ts";
+import { elementType, type EndpointSymbol, type Symbols } from "./symbols.ts";
+
+/** Text of network.c. */
+export function networkSource(program: Program, model: Model, symbols: Symbols): string {
+  const tasks = program.layers.flatMap((layer) => layer.phases.flatMap(({ cores }) => cores ? [cores] : []));
+  const headers = [...new Set(tasks.map((task) => task.source.replace(/\.c$/, ".h")))].sort();
+  const kernels = [...new Set(tasks.map((task) => task.kernel))].sort();
+  const { inputs, outputs } = symbols;
+  return `/* network.c: the network "${text(program.model)}", one function a layer.
+ *
+ * Made by Attoflow for the target ${program.target}; do not edit.
+ */
+${["network.h", "runtime.h", ...headers].map((header) => `#include "${header}"\n`).join("")}
+/* ---- Memory ------------------------------------------------------------------------------------------ */
+
+/* Constants, from weights.bin. */
+extern const uint8_t network_weights[];
+
+/* Activations. manifest.json says which tensor lies where, and when. */
+uint8_t network_arena[${Math.max(1, program.arenas.l2)}] IN_ARENA;
+
+/* Operands and results of the layer that is being done. */
+uint8_t network_l1[${Math.max(1, program.arenas.l1)}] IN_L1;
+
+${[...inputs, ...outputs].map(arrayDefinition).join("")}
+/* Address of a byte of an array. */
+#define AT(array, offset) ((void *)((uint8_t *)(array) + (offset)))
+
+/* ---- Kernels, as phases call them -------------------------------------------------------------------- */
+
+${kernels.map(kernelWrapper).join("\n")}
+/* ---- Layers ------------------------------------------------------------------------------------------ */
+
+${program.layers.map((layer) => layerFunction(layer, program, model, symbols)).join("\n")}
+/* ---- The network ------------------------------------------------------------------------------------- */
+
+void network_layers(uint32_t hart)
+{
+${program.layers.map((layer) => layerCall(layer, symbols)).join("")}    barrier();
+}
+
+void network_run(const struct network_input *input, const struct network_output *output)
+{
+${inputs.map((symbol) => copyLine("input", symbol)).join("") || "    (void)input;\n"}
+    team_start();
+    network_layers(0);
+    team_finish();
+
+${outputs.map((symbol) => copyLine("output", symbol)).join("") || "    (void)output;\n"}}
+`;
+}
+
+function arrayDefinition({ endpoint, array }: EndpointSymbol): string {
+  return `${elementType[endpoint.dtype]} ${array}[${Math.max(1, elementCount(endpoint.shape))}] IN_ARENA;\n`;
+}
+
+function kernelWrapper(kernel: string): string {
+  return `static void run_${kernel}(const void *args, uint32_t core, uint32_t cores)
+{
+    ${kernel}((const struct ${kernel}_args *)args, core, cores);
+}
+`;
+}
+
+function copyLine(kind: "input" | "output", { field, array, macro }: EndpointSymbol): string {
+  const [to, from] = kind === "input" ? [array, `input->${field}`] : [`output->${field}`, array];
+  return `    if (${kind} && ${kind}->${field})\n        memcpy(${to}, ${from}, ${macro}_BYTES);\n`;
+}

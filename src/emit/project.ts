@@ -1,0 +1,81 @@
+// All files of a generated C project: what is generated, and the runtime and kernels as they stand in `targets`.
+
+import { AttoflowError } from "../../targets/errors.ts";
+import { targetFolder } from "../../targets/load.ts";
+import type { Target } from "../../targets/schema.ts";
+import type { Model } from "../model/types.ts";
+import type { Program } from "../schedule/program.ts";
+import { type CompilerFamily, makefile } from "./makefile.ts";
+import { networkHeader } from "./network_header.ts";
+import { networkSource } from "./network_source.ts";
+import { linkMemories, socHeader } from "./soc_files.ts";
+import type { Symbols } from "./symbols.ts";
+
+/** A C project, as files by relative path. */
+export interface Project {
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+  /** Its .c and .S files. */
+  readonly sources: readonly string[];
+}
+
+const targets = new URL("../../targets/", import.meta.url);
+const sharedSources = ["main.c", "team.c", "console.c", "builtins.c", "weights.S"];
+
+/**
+ * Makes the files of a project. Only kernels that the program calls are among them, with the headers that they
+ * include.
+ *
+ * @param l1Bytes bytes of L1 that the image may use
+ * @param family compilers that the Makefile tries first
+ */
+export async function makeProject(
+  program: Program,
+  model: Model,
+  target: Target,
+  symbols: Symbols,
+  options: { l1Bytes: number; family: CompilerFamily },
+): Promise<Project> {
+  const files = new Map<string, string | Uint8Array>();
+  const copy = async (name: string, from: URL) => {
+    if (!files.has(name)) files.set(name, await Deno.readTextFile(from));
+  };
+  files.set("network.h", networkHeader(program, symbols));
+  files.set("network.c", networkSource(program, model, symbols));
+  files.set("weights.bin", program.constants);
+  files.set("soc.h", socHeader(target));
+  const sections = await Deno.readTextFile(new URL("runtime/sections.ld", targets));
+  files.set("link.ld", linkMemories(target, options.l1Bytes) + sections);
+  for (const name of ["boot.S", "runtime.c"]) await copy(name, new URL(name, runtimeFolder(target)));
+  for (const name of [...sharedSources, "runtime.h"]) await copy(name, new URL(`runtime/${name}`, targets));
+  await copy("mailbox.h", new URL("mailbox.h", targets));
+  if (target.engines.includes("dma")) await copy("dma.h", new URL("engines/dma/dma.h", targets));
+  for (const { cores } of program.layers.flatMap((layer) => layer.phases)) {
+    if (!cores) continue;
+    const folder = new URL(`engines/${cores.engine}/kernels/`, targets);
+    await addKernel(files, folder, cores.source);
+    await addKernel(files, folder, cores.source.replace(/\.c$/, ".h"));
+  }
+  const sources = [...files.keys()].filter((name) => /\.[cS]$/.test(name)).sort();
+  files.set("Makefile", makefile(target, sources, options.family));
+  return { files, sources };
+}
+
+/** The folder with the start-up code and the executor of phases for the target's kind of machine. */
+function runtimeFolder(target: Target): URL {
+  const { barrier, dma, workers } = target.harts;
+  if (target.boot === "cluster-rom" && barrier === "csr" && dma) return targetFolder("snitch-ita");
+  if (target.boot === "entry" && barrier === "none" && !dma && workers === 1) return targetFolder("virt");
+  throw new AttoflowError("there is no runtime for this combination of boot, barrier, workers and DMA hart", {
+    where: target.name,
+    hint: "A cluster boots from its ROM and has a barrier (csr) and a DMA hart; anything else has one hart.",
+  });
+}
+
+/** Adds a file of an engine's kernels and what it includes from the same folder. */
+async function addKernel(files: Map<string, string | Uint8Array>, folder: URL, name: string) {
+  const path = `kernels/${name}`;
+  if (files.has(path)) return;
+  const text = await Deno.readTextFile(new URL(name, folder));
+  files.set(path, text);
+  for (const [, header] of text.matchAll(/^#include "([^"]+)"/gm)) await addKernel(files, folder, header);
+}

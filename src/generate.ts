@@ -1,0 +1,99 @@
+// ONNX file in, folder with C project and image out.
+
+import { AttoflowError } from "../targets/errors.ts";
+import { engineMappings } from "../targets/engines/registry.ts";
+import { memoryOf } from "../targets/load.ts";
+import type { Manifest } from "../targets/manifest.ts";
+import type { Target } from "../targets/schema.ts";
+import { imageFiles, makeManifest } from "./emit/manifest.ts";
+import { replaceFolder } from "./emit/output_folder.ts";
+import { makeProject } from "./emit/project.ts";
+import { Symbols } from "./emit/symbols.ts";
+import type { Model } from "./model/types.ts";
+import { importModel, type ImportOptions } from "./onnx/import.ts";
+import { l1Budget } from "./schedule/budget.ts";
+import { plan } from "./schedule/plan.ts";
+import type { Program } from "./schedule/program.ts";
+import { build } from "./toolchain/build.ts";
+import { type Compiler, findCompiler } from "./toolchain/compiler.ts";
+import { readLinkedImage } from "./toolchain/elf.ts";
+import { intelHex, rawImage } from "./toolchain/images.ts";
+
+/** What to compile, for what, and where to. */
+export interface GenerateOptions {
+  /** The ONNX file. */
+  readonly bytes: Uint8Array;
+  readonly import: ImportOptions;
+  readonly target: Target;
+  /** Folder to be made; an older generated one is replaced. */
+  readonly out: string;
+  /** Use no more than so many bytes of L1. */
+  readonly l1Bytes?: number;
+  /** Compiler: `gcc`, `clang` or a command; see {@link findCompiler}. */
+  readonly cc?: string;
+}
+
+/** A generated network. */
+export interface Generated {
+  readonly model: Model;
+  readonly program: Program;
+  readonly manifest: Manifest;
+  readonly compiler: Compiler;
+}
+
+/**
+ * Compiles an ONNX file to a folder: C project, `image.elf`, `image.bin`, `image.hex`, `manifest.json`, and the
+ * model itself. The folder appears when all of it is there.
+ *
+ * @throws {AttoflowError} if the model cannot be imported or planned, there is no compiler, the image does not fit,
+ *   or the folder cannot be made
+ */
+export async function generate(options: GenerateOptions): Promise<Generated> {
+  const { bytes, target } = options;
+  const model = importModel(bytes, options.import);
+  const program = plan(model, target, engineMappings, { l1Bytes: options.l1Bytes });
+  const compiler = await findCompiler(options.cc);
+  const symbols = new Symbols(program);
+  const project = await makeProject(program, model, target, symbols, {
+    l1Bytes: l1Budget(target, options.l1Bytes).size,
+    family: compiler.family,
+  });
+
+  let manifest: Manifest | undefined;
+  await replaceFolder(options.out, async (folder) => {
+    await Deno.mkdir(`${folder}/kernels`);
+    for (const [name, content] of project.files) {
+      await Deno.writeFile(`${folder}/${name}`, encode(content));
+    }
+    await build(folder, project.sources, target, compiler);
+    const image = readLinkedImage(await Deno.readFile(`${folder}/${imageFiles.elf}`));
+    await Deno.writeFile(`${folder}/${imageFiles.bin}`, rawImage(image, memoryOf(target, "l2").base));
+    await Deno.writeTextFile(`${folder}/${imageFiles.hex}`, intelHex(image));
+    await Deno.writeFile(`${folder}/${imageFiles.model}`, bytes);
+    manifest = makeManifest({
+      program,
+      model,
+      target,
+      symbols,
+      image,
+      compiler: compiler.version,
+      import: {
+        sha256: await sha256(bytes),
+        softmaxShift: options.import.softmaxShift,
+        inputTypes: { ...options.import.inputTypes },
+      },
+    });
+    await Deno.writeTextFile(`${folder}/manifest.json`, JSON.stringify(manifest, undefined, 1) + "\n");
+  });
+  if (!manifest) throw new AttoflowError("nothing was generated", { where: options.out });
+  return { model, program, manifest, compiler };
+}
+
+function encode(content: string | Uint8Array): Uint8Array {
+  return typeof content === "string" ? new TextEncoder().encode(content) : content;
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return new Uint8Array(digest).toHex();
+}

@@ -1,0 +1,58 @@
+// The software pipeline of a layer: what each engine does in each phase, and about how long it takes.
+
+import { transfersCycles } from "../../targets/engines/dma/timing.ts";
+import type { Target } from "../../targets/schema.ts";
+import type { Move, Piece } from "./pieces.ts";
+
+/** What happens in one phase: moves by the DMA, one piece's kernel on the workers. */
+export interface Step {
+  readonly loads: readonly Move[];
+  readonly stores: readonly Move[];
+  readonly compute?: Piece;
+}
+
+/**
+ * Barrier, looking up the work, polling the DMA: cycles of a phase beyond its longest part. Measured on the
+ * emulated cluster with empty kernels.
+ */
+const phaseCycles = 100;
+
+/**
+ * Phases of a layer. In phase p the DMA loads piece p and stores piece p-2 while the workers are at piece p-1.
+ * A piece without a kernel (a copy by the DMA) is stored in the phase behind its load.
+ */
+export function stepsOf(pieces: readonly Piece[]): Step[] {
+  if (pieces.length === 0) return [];
+  const hasKernels = pieces.some((piece) => piece.call.kernel !== "");
+  const storeDelay = hasKernels ? 2 : 1;
+  return Array.from({ length: pieces.length + storeDelay }, (_, phase): Step => {
+    const working = pieces[phase - 1];
+    return {
+      loads: pieces[phase]?.loads ?? [],
+      stores: pieces[phase - storeDelay]?.stores ?? [],
+      compute: hasKernels ? working : undefined,
+    };
+  });
+}
+
+/** Estimated cycles of a layer. */
+export function estimate(steps: readonly Step[], target: Target): number {
+  return steps.reduce(
+    (sum, step) => sum + phaseCycles + Math.max(moveCycles(step, target), computeCycles(step)),
+    0,
+  );
+}
+
+function computeCycles(step: Step): number {
+  return step.compute?.call.cycles ?? 0;
+}
+
+function moveCycles(step: Step, target: Target): number {
+  const shapes = [[step.loads, false] as const, [step.stores, true] as const].flatMap(([moves, toOutside]) =>
+    moves.flatMap((move) => move.rows.map(({ bytes, rows }) => ({ bytes, rows, toOutside })))
+  );
+  return transfersCycles(shapes, target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
+}
+
+/** A hart that moves data itself copies a word in about 2 cycles (kernel table: 1.67 B a cycle). */
+const bytesPerCycleOfHart = 2;

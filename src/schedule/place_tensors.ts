@@ -1,0 +1,123 @@
+// Gives every tensor its place in L2 and adds up what each memory is used for.
+
+import { AttoflowError } from "../../targets/errors.ts";
+import { memoryOf } from "../../targets/load.ts";
+import type { Target } from "../../targets/schema.ts";
+import { aligned, type L1Budget, stackBytes } from "./budget.ts";
+import type { Constants } from "./constants.ts";
+import { type Block, pack } from "./memory.ts";
+import type { Buffer, Layer, MemoryUse } from "./program.ts";
+import type { Group, Storage } from "./storage.ts";
+import { printName } from "../model/print.ts";
+
+/** Buffers in L2 and the size of the arena that holds the activations. */
+export interface L2Plan {
+  readonly buffers: Buffer[];
+  readonly arenaBytes: number;
+  readonly lowerBound: number;
+}
+
+/** Places constants one behind the other, inputs and outputs each by itself, activations where their lives allow. */
+export function placeTensors(storage: Storage, layers: readonly Layer[], constants: Constants): L2Plan {
+  const last = Math.max(0, layers.length - 1);
+  const always = { first: 0, last };
+  const buffers: Buffer[] = constants.parts.map(({ name, bytes, offset }) => ({
+    name,
+    kind: "constant",
+    memory: "l2",
+    offset,
+    bytes: bytes.length,
+    lifetime: always,
+  }));
+
+  const lives = livesOf(storage, layers);
+  const blocks: Block[] = [];
+  const owners = new Set([...storage.groups.values(), ...storage.outputs]);
+  for (const group of owners) {
+    if (group.kind === "input" || group.kind === "output") {
+      const { name, kind, tensor, bytes } = group;
+      buffers.push({ name, tensor: tensor.name, kind, memory: "l2", offset: 0, bytes, lifetime: always });
+    } else if (group.kind === "activation") {
+      blocks.push({ name: group.name, bytes: group.bytes, ...lives.get(group)! });
+    }
+  }
+  const packing = pack(blocks);
+  for (const group of owners) {
+    if (group.kind !== "activation") continue;
+    buffers.push({
+      name: group.name,
+      tensor: group.tensor.name,
+      kind: "activation",
+      memory: "l2",
+      offset: packing.offsets.get(group.name)!,
+      bytes: group.bytes,
+      lifetime: lives.get(group)!,
+    });
+  }
+  return { buffers, arenaBytes: packing.bytes, lowerBound: packing.lowerBound };
+}
+
+/** First and last layer in which each group is written or read, under any of its names. */
+function livesOf(storage: Storage, layers: readonly Layer[]): Map<Group, { first: number; last: number }> {
+  const lives = new Map<Group, { first: number; last: number }>();
+  for (const layer of layers) {
+    for (const name of [...layer.inputs, ...layer.outputs]) {
+      const group = storage.groups.get(name);
+      if (!group) continue;
+      const life = lives.get(group) ?? { first: layer.index, last: layer.index };
+      lives.set(group, { first: life.first, last: layer.index });
+    }
+  }
+  return lives;
+}
+
+/**
+ * What each memory is used for.
+ *
+ * @throws {AttoflowError} if the tensors alone are more than L2 holds; names the largest
+ */
+export function memoryUse(
+  target: Target,
+  budget: L1Budget,
+  buffers: Iterable<Buffer>,
+  sizes: { constants: number; l1Arena: number; l2Arena: number; lowerBound: number },
+): MemoryUse[] {
+  const l1 = target.memories.find((memory) => memory.role === "l1");
+  const l2 = memoryOf(target, "l2");
+  const inL2 = [...buffers].filter((buffer) => buffer.memory === "l2");
+  const endpoints = inL2.filter(({ kind }) => kind === "input" || kind === "output")
+    .reduce((sum, { bytes }) => sum + aligned(bytes), 0);
+  const tiles = l1 ? 0 : sizes.l1Arena;
+  const stacks = target.harts.stack.memory === "l2" || !l1 ? stackBytes(target) : 0;
+  const use: MemoryUse = {
+    memory: l2.name,
+    role: "l2",
+    size: l2.size,
+    constants: sizes.constants,
+    activations: sizes.l2Arena + endpoints + tiles,
+    lowerBound: sizes.lowerBound + endpoints + tiles,
+    reserved: stacks,
+  };
+  const needed = use.constants + use.activations + use.reserved;
+  if (needed > l2.size) {
+    const largest = inL2.sort((a, b) => b.bytes - a.bytes).slice(0, 3)
+      .map((buffer) => `${printName(buffer.tensor ?? buffer.name)} (${buffer.kind}) ${buffer.bytes}`).join(
+        ", ",
+      );
+    throw new AttoflowError(
+      `the network needs ${needed} bytes of ${l2.name} (${use.constants} of constants, ${use.activations} of ` +
+        `activations), which has ${l2.size}`,
+      { where: target.name, hint: `The largest are ${largest} bytes.` },
+    );
+  }
+  if (!l1) return [use];
+  return [{
+    memory: l1.name,
+    role: "l1",
+    size: budget.size,
+    constants: 0,
+    activations: sizes.l1Arena,
+    lowerBound: sizes.l1Arena,
+    reserved: budget.reserved,
+  }, use];
+}

@@ -1,0 +1,116 @@
+// The planner: model in, program out. Engine, pieces and phases of every layer, then places in L2.
+
+import { AttoflowError } from "../../targets/errors.ts";
+import type { Target } from "../../targets/schema.ts";
+import { elementCount, type Model } from "../model/types.ts";
+import { aligned, l1Budget } from "./budget.ts";
+import { type Engines, enginesFor, viewOf } from "./choose_engine.ts";
+import { argsBytes } from "./lay_out.ts";
+import { memoryUse, placeTensors } from "./place_tensors.ts";
+import { LayerPlanner } from "./plan_layers.ts";
+import type { Endpoint, Layer, Program } from "./program.ts";
+import { isAlias, type Storage, storageOf } from "./storage.ts";
+import { printName } from "../model/print.ts";
+import { nodeText } from "../operators/registry.ts";
+
+export type { Engines } from "./choose_engine.ts";
+
+/** What the caller may ask of the planner. */
+export interface PlanOptions {
+  /** Use no more than so many bytes of L1, stacks and runtime included. */
+  readonly l1Bytes?: number;
+}
+
+/**
+ * Plans a network: which engine runs each node, in which pieces, and where everything lies at every time.
+ * Deterministic: equal arguments give equal programs.
+ *
+ * @param model rewritten model (see `src/passes`)
+ * @param engines every engine that there is; the target says which it has and who is asked first
+ * @throws {AttoflowError} if a node has no engine, one piece of a node does not fit L1, or the tensors do not fit
+ *   L2; names the layer or tensor, the bytes needed and the bytes there are
+ */
+export function plan(model: Model, target: Target, engines: Engines, options: PlanOptions = {}): Program {
+  const storage = storageOf(model);
+  const unsupported = unsupportedNodes(model, target, engines);
+  if (unsupported.length > 0) throw refusal(model, target, unsupported);
+
+  const budget = l1Budget(target, options.l1Bytes);
+  const planner = new LayerPlanner(target, engines, storage, budget);
+  for (const node of model.nodes) planner.add(viewOf(model, node));
+  for (const copy of storage.finalCopies) planner.addCopy(copy, { name: copy.to.name, operator: "Copy" });
+
+  const { layers } = planner;
+  const l2 = placeTensors(storage, layers, planner.constants);
+  const buffers = [...l2.buffers, ...planner.buffers];
+  const constants = planner.constants.bytes();
+  const l1Arena = Math.max(0, ...planner.buffers.map((buffer) => aligned(buffer.offset + buffer.bytes)));
+  const memories = memoryUse(target, budget, buffers, {
+    constants: constants.length,
+    l1Arena,
+    l2Arena: l2.arenaBytes,
+    lowerBound: l2.lowerBound,
+  });
+  return {
+    model: model.name,
+    target: target.name,
+    inputs: endpoints(model, model.inputs, storage.inputs),
+    outputs: endpoints(model, model.outputs, storage.outputs),
+    buffers: new Map(buffers.map((buffer) => [buffer.name, buffer])),
+    tensors: new Map(
+      [...storage.groups].filter(([, group]) => group.kind !== "constant")
+        .map(([name, group]) => [name, { buffer: group.name, offset: 0 }]),
+    ),
+    constants,
+    layers,
+    arenas: { l1: l1Arena, l2: l2.arenaBytes },
+    taskBytes: mostTaskBytes(layers),
+    memories,
+    macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
+    parameters: [...model.tensors.values()]
+      .reduce((sum, { data, shape }) => sum + (data ? elementCount(shape) : 0), 0),
+  };
+}
+
+/** A node that no engine of the target can run, and each engine's reason. */
+export interface UnsupportedNode {
+  readonly node: string;
+  readonly operator: string;
+  readonly rejections: Layer["rejections"];
+}
+
+/** All nodes that no engine of the target can run. */
+export function unsupportedNodes(model: Model, target: Target, engines: Engines): UnsupportedNode[] {
+  const storage = storageOf(model);
+  return model.nodes.flatMap((node) => {
+    if (isAlias(node, storage) || storage.copyingNodes.has(node.name)) return [];
+    const { choices, rejections } = enginesFor(viewOf(model, node), target, engines);
+    return choices.length > 0 ? [] : [{ node: node.name, operator: node.operator, rejections }];
+  });
+}
+
+function refusal(model: Model, target: Target, nodes: readonly UnsupportedNode[]): AttoflowError {
+  const shown = nodes.slice(0, 10).map(({ node, operator, rejections }) =>
+    `${nodeText({ name: node, operator })} (${rejections.map((r) => `${r.engine}: ${r.reason}`).join("; ")})`
+  );
+  const more = nodes.length > shown.length ? `, and ${nodes.length - shown.length} more nodes` : "";
+  return new AttoflowError(`no engine of ${target.name} can run ${shown.join(", ")}${more}`, {
+    where: printName(model.name),
+    hint: "analyze lists every node with every engine's reason.",
+  });
+}
+
+function endpoints(model: Model, names: readonly string[], groups: Storage["inputs"]): Endpoint[] {
+  return names.map((name, i) => {
+    const { dtype, shape } = model.tensors.get(name)!;
+    return { name, dtype, shape, place: { buffer: groups[i].name, offset: 0 } };
+  });
+}
+
+function mostTaskBytes(layers: readonly Layer[]): number {
+  let most = 0;
+  for (const { phases } of layers) {
+    for (const { cores } of phases) if (cores) most = Math.max(most, argsBytes(cores));
+  }
+  return most;
+}

@@ -1,0 +1,216 @@
+// Chooses how a layer is cut. Candidates are balanced cuts of each axis that the mapping offers; each is judged by
+// its working set (sampled at the first pieces) and an estimate of the pipeline's time, then the best are laid out
+// in full until one fits.
+
+import { dataCycles, programCycles } from "../../targets/engines/dma/timing.ts";
+import type { Box, KernelCall, Mapping, NodeView } from "../../targets/engines/engine.ts";
+import type { Target } from "../../targets/schema.ts";
+import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
+import { boxBytes, boxKey, rowsOfBox } from "./boxes.ts";
+import { aligned } from "./budget.ts";
+import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
+import { estimate, stepsOf } from "./pipeline.ts";
+
+/** Why nothing fits: the smallest working set there is and the largest operand in it. */
+export interface Misfit {
+  readonly bytes: number;
+  readonly largest: { readonly field: string; readonly tensor: string; readonly bytes: number };
+}
+
+/** Sizes tried on one axis at most, and candidates laid out in full. */
+const sizesPerAxis = 16;
+const laidOut = 6;
+/** Loop orders are permuted for so many cut axes at most. */
+const permutedAxes = 3;
+
+interface Candidate {
+  readonly tiling: Tiling;
+  readonly bytes: number;
+  readonly cycles: number;
+  readonly largest: Misfit["largest"];
+}
+
+/**
+ * Finds the tiling with the least estimated time whose working set is at most `budget` bytes.
+ *
+ * @returns the tiling and the pieces it makes, or what is in the way
+ */
+export function chooseTiling(
+  view: NodeView,
+  mapping: Mapping,
+  target: Target,
+  budget: number,
+): { tiling: Tiling; pieces: Pieces } | Misfit {
+  const shape = view.outputs[0].shape;
+  const cuts = mapping.cuts(view).filter((cut) => shape[cut.axis] > cut.granule);
+  const sizes = cuts.map((cut) => sizesOf(shape[cut.axis], cut.granule));
+  const axes = cuts.map((cut) => cut.axis);
+
+  const fitting: Candidate[] = [];
+  let smallest: Candidate | undefined;
+  for (const combination of combinations(sizes)) {
+    const tile = axes.reduce((tile, axis, i) => tile.with(axis, combination[i]), [...shape]);
+    const hopeless = byteLength({ dtype: view.outputs[0].dtype, shape: tile }) > budget;
+    if (hopeless && combination.some((size, i) => size !== sizes[i].at(-1))) continue;
+    const sample = sampleOf(view, mapping, target, tile, axes);
+    for (const order of axes.length <= permutedAxes ? permutations(axes) : [axes]) {
+      const candidate = judge(view, { shape: tile, order }, sample);
+      if (!smallest || candidate.bytes < smallest.bytes) smallest = candidate;
+      if (candidate.bytes <= budget) fitting.push(candidate);
+    }
+  }
+
+  fitting.sort((a, b) => a.cycles - b.cycles || a.bytes - b.bytes);
+  let best: { tiling: Tiling; pieces: Pieces; cycles: number } | undefined;
+  for (let next = 0, tried = 0; next < fitting.length && (tried < laidOut || !best); next++, tried++) {
+    const { tiling } = fitting[next];
+    const pieces = placePieces(view, mapping, tiling, target);
+    if (slotBytes(pieces.slots) > budget) continue;
+    const cycles = estimate(stepsOf(pieces.pieces), target);
+    if (!best || cycles < best.cycles) best = { tiling, pieces, cycles };
+  }
+  return best ?? { bytes: smallest!.bytes, largest: smallest!.largest };
+}
+
+/** Piece sizes for an axis: the ones that cut it evenly, largest first, thinned to a few. */
+function sizesOf(extent: number, granule: number): number[] {
+  const most = Math.ceil(extent / granule);
+  const sizes = new Set<number>();
+  for (let pieces = 1; pieces <= most; pieces++) {
+    sizes.add(Math.min(extent, Math.ceil(Math.ceil(extent / pieces) / granule) * granule));
+    if (sizes.size > 256) break;
+  }
+  sizes.add(Math.min(extent, granule));
+  const all = [...sizes].sort((a, b) => b - a);
+  if (all.length <= sizesPerAxis) return all;
+  // Few pieces matter most: keep the first sizes, and of the rest an evenly spread choice with the smallest.
+  const head = all.slice(0, sizesPerAxis / 2);
+  const tail = all.slice(sizesPerAxis / 2);
+  const step = (tail.length - 1) / (sizesPerAxis / 2 - 1);
+  return [...head, ...Array.from({ length: sizesPerAxis / 2 }, (_, i) => tail[Math.round(i * step)])];
+}
+
+function* combinations(sizes: readonly number[][]): Generator<number[]> {
+  if (sizes.length === 0) {
+    yield [];
+    return;
+  }
+  const [first, ...rest] = sizes;
+  for (const size of first) for (const others of combinations(rest)) yield [size, ...others];
+}
+
+function permutations(axes: readonly number[]): number[][] {
+  if (axes.length <= 1) return [[...axes]];
+  return axes.flatMap((axis) =>
+    permutations(axes.filter((other) => other !== axis)).map((rest) => [axis, ...rest])
+  );
+}
+
+/** What the first pieces need: bytes and data cycles of each field, and the axes along which its region moves. */
+interface Sample {
+  readonly call: KernelCall;
+  readonly fields: readonly {
+    readonly field: string;
+    readonly tensor: string;
+    readonly access: "read" | "write" | "scratch";
+    readonly bytes: number;
+    readonly cycles: number;
+    readonly moves: ReadonlySet<number>;
+  }[];
+}
+
+function sampleOf(
+  view: NodeView,
+  mapping: Mapping,
+  target: Target,
+  tile: readonly number[],
+  axes: readonly number[],
+): Sample {
+  const shape = view.outputs[0].shape;
+  const at = (axis?: number): Box => {
+    const start = shape.map((_, i) => i === axis ? tile[i] : 0);
+    return { start, shape: tile.map((size, i) => Math.min(size, shape[i] - start[i])) };
+  };
+  const call = mapping.piece(view, at(), target);
+  const neighbours = axes.filter((axis) => tile[axis] < shape[axis])
+    .map((axis) => ({ axis, call: mapping.piece(view, at(axis), target) }));
+  const beat = target.dma?.bytesPerCycle ?? 2;
+
+  const reads = call.reads.map(({ field, input, box }) => {
+    const tensor = view.inputs[input]!;
+    const element = bytesPerElement[tensor.dtype];
+    const moved = neighbours.flatMap(({ axis, call }) => {
+      const other = call.reads.find((read) => read.field === field);
+      return other && boxKey(other.box) === boxKey(box) ? [] : [{ axis, box: other?.box ?? box }];
+    });
+    const bytes = Math.max(boxBytes(box, element), ...moved.map((m) => boxBytes(m.box, element)));
+    const cycles = rowsOfBox(tensor.shape, element, box)
+      .reduce(
+        (sum, rows) => sum + Math.max(programCycles, dataCycles({ ...rows, toOutside: false }, beat)),
+        0,
+      );
+    return {
+      field,
+      tensor: tensor.name,
+      access: "read" as const,
+      bytes,
+      cycles,
+      moves: new Set(moved.map((m) => m.axis)),
+    };
+  });
+  const writes = call.writes.map(({ field, output, box }) => {
+    const tensor = view.outputs[output];
+    const element = bytesPerElement[tensor.dtype];
+    const cycles = rowsOfBox(tensor.shape, element, box)
+      .reduce(
+        (sum, rows) => sum + Math.max(programCycles, dataCycles({ ...rows, toOutside: true }, beat)),
+        0,
+      );
+    const bytes = boxBytes(box, element);
+    return { field, tensor: tensor.name, access: "write" as const, bytes, cycles, moves: new Set(axes) };
+  });
+  const others = [
+    ...(call.tables ?? []).map(({ field, data }) => ({ field, bytes: data.length })),
+    ...(call.scratch ?? []),
+  ]
+    .map(({ field, bytes }) => ({
+      field,
+      tensor: `working data ${field}`,
+      access: "scratch" as const,
+      bytes,
+      cycles: 0,
+      moves: new Set<number>(),
+    }));
+  const copied = new Set(call.kernel === "" ? writes.map((write) => write.field) : []);
+  return { call, fields: [...reads.filter((read) => !copied.has(read.field)), ...writes, ...others] };
+}
+
+/** Working set and time of a tiling, from its sample. */
+function judge(view: NodeView, tiling: Tiling, sample: Sample): Candidate {
+  const shape = view.outputs[0].shape;
+  const counts = tiling.order.map((axis) => Math.ceil(shape[axis] / tiling.shape[axis]));
+  const pieces = counts.reduce((product, count) => product * count, 1);
+  let bytes = 0;
+  let moved = 0;
+  let first = 0;
+  let largest = { field: "", tensor: "", bytes: -1 };
+  for (const field of sample.fields) {
+    const deepest = tiling.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
+    const times = counts.slice(0, deepest + 1).reduce((product, count) => product * count, 1);
+    const copies = field.access !== "scratch" && times > 1 ? 2 : 1;
+    bytes += copies * aligned(field.bytes);
+    moved += times * field.cycles;
+    first += field.cycles;
+    if (field.bytes > largest.bytes) {
+      largest = { field: field.field, tensor: field.tensor, bytes: field.bytes };
+    }
+  }
+  // The first piece is the largest one: scale its work by the share of the output that it makes.
+  const share = elementCount(shape) / Math.max(1, elementCount(tiling.shape));
+  const work = sample.call.cycles * Math.min(pieces, share);
+  const cycles = Math.max(work, moved) + first + pieceOverhead * pieces;
+  return { tiling, bytes, cycles, largest };
+}
+
+/** Cycles that one more phase costs; see pipeline.ts. */
+const pieceOverhead = 140;
