@@ -254,7 +254,9 @@ class Replay {
         const value = this.#read(offset);
         if (value !== expected >>> 0) {
           this.#fault(
-            `read of 0x${offset.toString(16)} in cycle ${this.#cycle - 2} gave ${value}, not ${expected}`,
+            `read of 0x${offset.toString(16).padStart(2, "0")} in cycle ${
+              this.#cycle - 2
+            } gave ${value}, not ${expected}`,
           );
         }
         break;
