@@ -131,7 +131,8 @@ export class TestMachine implements Transport {
         if (this.misbehaviour === "hangs") return { reason: "limit", cycles: 10 };
         if (this.misbehaviour === "exits") return { reason: "exit", exitCode: 9, cycles: 10 };
         if (this.misbehaviour === "fails") {
-          this.#set("error", 42);
+          this.#set("error", 2 << 24 | 1 << 16 | 5);
+          this.#set("errorAddress", base + 0x1234);
           this.#set("status", mailboxStatus.failed);
           return wake;
         }

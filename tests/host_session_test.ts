@@ -10,7 +10,7 @@ const x = Int8Array.of(1, 2, 3, -4, 5, 6);
 const b = Int32Array.of(10, 20, 30, 40, 50, -600);
 
 async function open(machine: TestMachine, maxCycles?: number): Promise<Session> {
-  const session = new Session(await testManifest(), machine, maxCycles);
+  const session = new Session(await testManifest(), machine, undefined, maxCycles);
   await session.start();
   return session;
 }
@@ -72,7 +72,7 @@ Deno.test("a machine that misbehaves ends in an error that names the place", asy
       /test machine, inference 0, layer 0 \(Mul double\): not done after 500 cycles: the one hart is in/,
     ],
     ["exits", /inference 0.*ended with exit code 9/],
-    ["fails", /inference 0.*reports error 42/],
+    ["fails", /inference 0.*hart 2 trapped at 0x80001234 \(\?\), mcause 5/],
   ];
   for (const [misbehaviour, message] of cases) {
     const machine = new TestMachine(misbehaviour);

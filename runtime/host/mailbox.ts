@@ -1,8 +1,16 @@
 // The host's side of the mailbox: the 64 bytes through which an image is told to run an inference.
 // The protocol is written down in targets/mailbox.ts; this file only moves its words.
 
-import { mailboxBytes, mailboxFields, mailboxMagic, mailboxVersion } from "../../targets/mailbox.ts";
 import { AttoflowError } from "../../targets/errors.ts";
+import {
+  mailboxBytes,
+  mailboxFields,
+  mailboxMagic,
+  mailboxStatus,
+  mailboxVersion,
+} from "../../targets/mailbox.ts";
+import { describeAddress } from "../image/symbols.ts";
+import type { Image } from "../image/types.ts";
 import type { Transport } from "./transport.ts";
 
 /** Every field of the mailbox at one moment, as unsigned numbers. */
@@ -10,11 +18,14 @@ export type MailboxState = Readonly<Record<keyof typeof mailboxFields, number>>;
 
 /** Reads and writes one mailbox in the memory of a machine. */
 export class Mailbox {
-  /** Address of the status word, which the image writes at every step. */
+  /** Address of the word that the image writes at every step. */
   readonly statusAddress: number;
+  /** Address of the word that the image writes last of all when it is ready. */
+  readonly magicAddress: number;
 
   constructor(private readonly transport: Transport, private readonly address: number) {
     this.statusAddress = address + mailboxFields.status;
+    this.magicAddress = address + mailboxFields.magic;
   }
 
   async read(): Promise<MailboxState> {
@@ -33,21 +44,25 @@ export class Mailbox {
   }
 }
 
+/** Whether the image has come up. */
+export function isReady({ magic, status }: MailboxState): boolean {
+  return magic === mailboxMagic && status === mailboxStatus.ready;
+}
+
 /** Throws {@link AttoflowError} unless this is a mailbox of the layout that we speak. */
-export function checkMailbox(state: MailboxState, layers: number): void {
-  if (state.magic !== mailboxMagic) {
-    throw new AttoflowError(
-      "the image says it is ready, but there is no mailbox where the manifest puts it",
-      {
-        hint: "The image and the manifest do not belong together; generate them again.",
-      },
-    );
-  }
-  if (state.version !== mailboxVersion || state.layerCount !== layers) {
-    throw new AttoflowError(
-      `the image has mailbox version ${state.version} and ${state.layerCount} layers, ` +
-        `version ${mailboxVersion} and ${layers} layers are expected`,
-      { hint: "The image and the manifest do not belong together; generate them again." },
-    );
-  }
+export function checkLayout({ version, layerCount }: MailboxState, layers: number): void {
+  if (version === mailboxVersion && layerCount === layers) return;
+  throw new AttoflowError(
+    `the image has mailbox version ${version} and ${layerCount} layers, ` +
+      `version ${mailboxVersion} and ${layers} layers are expected`,
+    { hint: "The image and the manifest do not belong together; generate them again." },
+  );
+}
+
+/** What the error words mean: which hart trapped where, and mcause. */
+export function describeError({ error, errorAddress }: MailboxState, image: Image | undefined): string {
+  const pc = `0x${errorAddress.toString(16).padStart(8, "0")}`;
+  return `hart ${error >>> 24} trapped at ${pc} (${describeAddress(image, errorAddress)}), mcause ${
+    error & 0xffff
+  }`;
 }

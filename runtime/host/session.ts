@@ -4,7 +4,8 @@
 import { AttoflowError } from "../../targets/errors.ts";
 import { mailboxExit, mailboxOptions, mailboxStatus } from "../../targets/mailbox.ts";
 import type { Manifest, ManifestTensor } from "../../targets/manifest.ts";
-import { checkMailbox, Mailbox, type MailboxState } from "./mailbox.ts";
+import type { Image } from "../image/types.ts";
+import { checkLayout, describeError, isReady, Mailbox, type MailboxState } from "./mailbox.ts";
 import { displayName } from "./names.ts";
 import {
   bytesFromElements,
@@ -47,6 +48,11 @@ export interface InferenceResult {
   readonly layers?: readonly LayerResult[];
 }
 
+/** The program on the machine failed, ended early or did not come to an end. */
+export class SessionError extends AttoflowError {
+  override name = "SessionError";
+}
+
 /** Cycles that a start may take: clearing memory and setting up takes far less. */
 const startCycles = 50_000_000;
 
@@ -58,7 +64,16 @@ export class Session {
   #state: "starting" | "ready" | "busy" | "closed" = "starting";
   #count = 0;
 
-  constructor(readonly manifest: Manifest, transport: Transport, maxCycles?: number) {
+  /**
+   * @param image what runs on the machine; its symbols name places in errors
+   * @param maxCycles see `SessionOptions`
+   */
+  constructor(
+    readonly manifest: Manifest,
+    transport: Transport,
+    private readonly image?: Image,
+    maxCycles?: number,
+  ) {
     const address = manifest.symbols.attoflow_mailbox;
     if (address === undefined) {
       throw new AttoflowError("the manifest has no symbol attoflow_mailbox", {
@@ -73,8 +88,8 @@ export class Session {
 
   /** Waits until the image is ready for commands. {@link openSession} does this. */
   async start(): Promise<void> {
-    const state = await this.#waitFor([mailboxStatus.ready], "the start");
-    checkMailbox(state, this.manifest.layers.length);
+    const state = await this.#waitFor(this.#mailbox.magicAddress, "the start", isReady);
+    checkLayout(state, this.manifest.layers.length);
     this.#state = "ready";
   }
 
@@ -151,11 +166,15 @@ export class Session {
     const what = `inference ${this.#count}`;
     let state: MailboxState;
     for (;;) {
-      state = await this.#waitFor([mailboxStatus.done, mailboxStatus.paused], what, (now) =>
-        // The status of the inference before stays until the image has seen the command.
-        now.status === mailboxStatus.done
-          ? now.sequence === (sequence + 1) >>> 0
-          : now.layer > layers.length);
+      // The status of the inference before stays until the image has seen the command.
+      state = await this.#waitFor(
+        this.#mailbox.statusAddress,
+        what,
+        (now) =>
+          now.status === mailboxStatus.done
+            ? now.sequence === (sequence + 1) >>> 0
+            : now.status === mailboxStatus.paused && now.layer > layers.length,
+      );
       if (state.status === mailboxStatus.done) break;
       layers.push(await this.#readLayer(state.layer - 1));
       await this.#mailbox.write("resume", state.layer);
@@ -169,24 +188,23 @@ export class Session {
     };
   }
 
-  /** Waits until the status is one of `wanted` and `accept` agrees. */
+  /** Waits for writes of the word at `address` until `accept` likes the state of the mailbox. */
   async #waitFor(
-    wanted: readonly number[],
+    address: number,
     what: string,
-    accept: (state: MailboxState) => boolean = () => true,
+    accept: (state: MailboxState) => boolean,
   ): Promise<MailboxState> {
     let left = this.#maxCycles;
     for (;;) {
-      const wake = await this.#transport.wait(this.#mailbox.statusAddress, left);
+      const wake = await this.#transport.wait(address, left);
       left -= wake.cycles;
       const state = await this.#mailbox.read();
       if (state.status === mailboxStatus.failed) {
-        throw new AttoflowError(`the program reports error ${state.error}`, {
+        throw new SessionError(`the program reports an error: ${describeError(state, this.image)}`, {
           where: this.#place(what, state),
-          hint: "The runtime on the target met something that it was not made for.",
         });
       }
-      if (wanted.includes(state.status) && accept(state)) return state;
+      if (accept(state)) return state;
       if (wake.reason === "exit") {
         throw new AttoflowError(`the program ended with exit code ${wake.exitCode} before it was done`, {
           where: this.#place(what, state),
