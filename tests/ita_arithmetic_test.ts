@@ -156,3 +156,10 @@ Deno.test("accumulators wrap at 26 bit, in partial sums and with the bias", () =
   assert.equal(reference.output[0], Math.floor((((sum << 6) >> 6) + 2 ** 19) / 2 ** 20));
   assert.deepEqual(simd.output, reference.output);
 });
+
+Deno.test("the bench measures the device at work", () => {
+  const bench = benchIta({ ...hardware, contexts: 4 }, 0.1);
+  assert.match(itaBenchLine(bench), /^ITA: \d+\.\d GMAC\/s/);
+  // Plain arithmetic takes milliseconds; a loaded machine must not fail this, a lost fast path must.
+  assert.ok(bench.fullJob > 0 && bench.fullJob < 400, `${bench.fullJob} µs`);
+});

@@ -48,6 +48,14 @@ export function benchIta(parameters: ItaParameters, seconds = 1): ItaBench {
   };
 }
 
+/** The measurement in one line. */
+export function itaBenchLine({ innerJob, fullJob, gmacPerSecond, tick }: ItaBench): string {
+  return `ITA: ${gmacPerSecond.toFixed(1)} GMAC/s; a job takes ${
+    innerJob.toFixed(1)
+  } µs, with output, GELU and softmax ` +
+    `statistics ${fullJob.toFixed(1)} µs; a tick ${tick.toFixed(0)} ns`;
+}
+
 /** A device that runs the same job again and again; `each` runs it once, tick by tick. */
 function wholeJob(parameters: ItaParameters): { cycles: number; each: () => void } {
   const tile = parameters.elements ** 2;
