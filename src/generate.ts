@@ -11,8 +11,10 @@ import { makeProject } from "./emit/project.ts";
 import { Symbols } from "./emit/symbols.ts";
 import type { Model } from "./model/types.ts";
 import { importModel, type ImportOptions } from "./onnx/import.ts";
+import { rewrite } from "./passes/pipeline.ts";
 import { l1Budget } from "./schedule/budget.ts";
 import { plan } from "./schedule/plan.ts";
+import { costLines, memoryTable } from "./schedule/summary.ts";
 import type { Program } from "./schedule/program.ts";
 import { build } from "./toolchain/build.ts";
 import { type Compiler, findCompiler } from "./toolchain/compiler.ts";
@@ -35,6 +37,7 @@ export interface GenerateOptions {
 
 /** A generated network. */
 export interface Generated {
+  /** The rewritten model. */
   readonly model: Model;
   readonly program: Program;
   readonly manifest: Manifest;
@@ -50,7 +53,7 @@ export interface Generated {
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { bytes, target } = options;
-  const model = importModel(bytes, options.import);
+  const model = rewrite(importModel(bytes, options.import));
   const program = plan(model, target, engineMappings, { l1Bytes: options.l1Bytes });
   const compiler = await findCompiler(options.cc);
   const symbols = new Symbols(program);
@@ -87,6 +90,17 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   });
   if (!manifest) throw new AttoflowError("nothing was generated", { where: options.out });
   return { model, program, manifest, compiler };
+}
+
+/** What a person wants to know of it: operators, MACs, parameters, bytes in each memory against its size. */
+export function summaryOf({ program, manifest }: Generated): string {
+  const memories = program.memories.map((use) => {
+    const linked = manifest.memories.find(({ name }) => name === use.memory)!;
+    return { ...use, code: linked.code, reserved: linked.stack };
+  });
+  return [...costLines(program.layers, program.macs, program.parameters), "", ...memoryTable(memories)].join(
+    "\n",
+  );
 }
 
 function encode(content: string | Uint8Array): Uint8Array {

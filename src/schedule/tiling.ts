@@ -54,7 +54,7 @@ export function chooseTiling(
     if (hopeless && combination.some((size, i) => size !== sizes[i].at(-1))) continue;
     const sample = sampleOf(view, mapping, target, tile, axes);
     for (const order of axes.length <= permutedAxes ? permutations(axes) : [axes]) {
-      const candidate = judge(view, { shape: tile, order }, sample);
+      const candidate = judge(view, { shape: tile, order }, sample, target.dma !== undefined);
       if (!smallest || candidate.bytes < smallest.bytes) smallest = candidate;
       if (candidate.bytes <= budget) fitting.push(candidate);
     }
@@ -186,7 +186,7 @@ function sampleOf(
 }
 
 /** Working set and time of a tiling, from its sample. */
-function judge(view: NodeView, tiling: Tiling, sample: Sample): Candidate {
+function judge(view: NodeView, tiling: Tiling, sample: Sample, overlap: boolean): Candidate {
   const shape = view.outputs[0].shape;
   const counts = tiling.order.map((axis) => Math.ceil(shape[axis] / tiling.shape[axis]));
   const pieces = counts.reduce((product, count) => product * count, 1);
@@ -208,7 +208,7 @@ function judge(view: NodeView, tiling: Tiling, sample: Sample): Candidate {
   // The first piece is the largest one: scale its work by the share of the output that it makes.
   const share = elementCount(shape) / Math.max(1, elementCount(tiling.shape));
   const work = sample.call.cycles * Math.min(pieces, share);
-  const cycles = Math.max(work, moved) + first + pieceOverhead * pieces;
+  const cycles = (overlap ? Math.max(work, moved) + first : work + moved) + pieceOverhead * pieces;
   return { tiling, bytes, cycles, largest };
 }
 

@@ -13,39 +13,46 @@ export interface Compiler {
   readonly version: string;
 }
 
-/** The family that is looked for first: the one that makes the faster code, see README. */
-export const preferredFamily: CompilerFamily = "gcc";
+/** Families in the order in which they are looked for: the one that makes the faster code first. */
+export const preferredFamilies: readonly CompilerFamily[] = ["gcc", "clang"];
 
 /** Oldest versions that know everything that the generated code asks for. */
 const oldest: Readonly<Record<CompilerFamily, number>> = { clang: 16, gcc: 12 };
 
 /**
- * The compiler to use: `cc` if given, else what the environment variable ATTOFLOW_CC names, else the first that is
+ * The compiler to use: what `cc` says, else what the environment variable ATTOFLOW_CC says, else the first that is
  * found of the names in `src/emit/makefile.ts`.
  *
+ * @param cc `gcc` or `clang` for any of that family, or a command
  * @throws {AttoflowError} if there is none, or the one asked for will not do
  */
 export async function findCompiler(cc: string | undefined = Deno.env.get("ATTOFLOW_CC")): Promise<Compiler> {
-  if (cc) {
+  if (cc && cc !== "gcc" && cc !== "clang") {
     const result = await examine(cc);
     if (typeof result !== "string") return result;
     throw new AttoflowError(`the compiler ${cc} will not do: ${result}`, {
-      hint: "Name another one in ATTOFLOW_CC, or none to have one looked for.",
+      hint: "Name another one, or none to have one looked for.",
     });
   }
-  const found = await searchCompiler();
+  const found = await searchCompiler(cc ? [cc as CompilerFamily] : preferredFamilies);
   if (found.compiler) return found.compiler;
   const seen = found.unfit.map(({ command, reason }) => `${command}: ${reason}`).join("; ");
-  throw new AttoflowError(`no C compiler for RISC-V found${seen ? ` (${seen})` : ""}`, {
+  throw new AttoflowError(`no ${cc ?? "C compiler"} for RISC-V found${seen ? ` (${seen})` : ""}`, {
     hint: "`deno task setup` installs one or says how; ATTOFLOW_CC names one that is somewhere else.",
   });
 }
 
-/** Looks for a compiler under all known names; tells also what was found and why it will not do. */
-export async function searchCompiler(): Promise<
-  { compiler?: Compiler; unfit: { command: string; reason: string }[] }
-> {
-  const families: CompilerFamily[] = preferredFamily === "gcc" ? ["gcc", "clang"] : ["clang", "gcc"];
+/** What a search for a compiler came to. */
+export interface Search {
+  readonly compiler?: Compiler;
+  /** What was found and will not do. */
+  readonly unfit: readonly { readonly command: string; readonly reason: string }[];
+}
+
+/** Looks for a compiler of the families, in their order, under all known names. */
+export async function searchCompiler(
+  families: readonly CompilerFamily[] = preferredFamilies,
+): Promise<Search> {
   const unfit: { command: string; reason: string }[] = [];
   for (const command of families.flatMap((family) => compilerNames[family])) {
     const result = await examine(command);

@@ -7,10 +7,6 @@
 #include "network.h"
 #include "runtime.h"
 
-volatile struct mailbox attoflow_mailbox __attribute__((aligned(64)));
-
-_Static_assert(sizeof attoflow_mailbox == MAILBOX_BYTES, "mailbox.ts says so");
-
 static void serve(uint32_t number)
 {
     attoflow_mailbox.layer = 0;

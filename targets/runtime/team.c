@@ -6,6 +6,11 @@
 #include "network.h"
 #include "runtime.h"
 
+/* Loaded, not cleared at boot: whatever an earlier run left there is gone before the harts start. */
+volatile struct mailbox attoflow_mailbox __attribute__((aligned(64))) = {.version = MAILBOX_VERSION};
+
+_Static_assert(sizeof attoflow_mailbox == MAILBOX_BYTES, "mailbox.ts says so");
+
 enum order { ORDER_RUN, ORDER_STOP };
 
 /* Written by hart 0 in front of a barrier, read by the others behind it. */
@@ -23,7 +28,6 @@ uint32_t network_layer_cycles[NETWORK_LAYERS + 1];
 void network_init(uint32_t hart)
 {
     if (hart == 0) {
-        attoflow_mailbox.version = MAILBOX_VERSION;
         attoflow_mailbox.layer_cycles = (uint32_t)(uintptr_t)network_layer_cycles;
         attoflow_mailbox.layer_count = NETWORK_LAYERS;
     }
