@@ -1,7 +1,9 @@
 // What every mapping of the worker cores says of types, requantisation and cost.
 
 import type { DType, Range, Tensor } from "../../../src/model/types.ts";
+import { type Box, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
+import { vectorBox } from "./boxes.ts";
 
 /** Element type as it stands in a kernel's name. */
 export const typeName = { int8: "s8", uint8: "u8", int32: "s32", float32: "f32" } as const;
@@ -50,6 +52,26 @@ export function needsWide(
     if (Math.min(...ends) + offset < int32.min || Math.max(...ends) + offset > int32.max) return true;
   }
   return false;
+}
+
+/**
+ * Reads of a requantisation's constants for a box of the result: vectors along `axis`, or one element each.
+ *
+ * @param constants mul, add and perhaps the tensor of shifts
+ * @param first position of mul among the node's inputs
+ */
+export function constantReads(
+  constants: readonly (Tensor | undefined)[],
+  axis: number,
+  box: Box,
+  first: number,
+): { field: string; input: number; box: Box }[] {
+  return ["mul", "add", "shifts"].flatMap((field, i) => {
+    const vector = constants[i];
+    if (!vector) return [];
+    const part = axis < 0 ? wholeBox(vector.shape) : vectorBox(vector, box.start[axis], box.shape[axis]);
+    return [{ field, input: first + i, box: part }];
+  });
 }
 
 /** What a piece of work asks of the cores, over all of them. */

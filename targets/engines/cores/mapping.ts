@@ -2,12 +2,15 @@
 
 import type { EngineMapping } from "../engine.ts";
 import { geluMapping, hardswishMapping } from "./activations.ts";
+import { integerDivMapping, trueIntegerDivMapping } from "./divisions.ts";
 import { addMapping, clipMapping, mulMapping, reluMapping, subMapping } from "./elementwise.ts";
 import { matmulMapping } from "./matmul.ts";
 import { concatMapping, gatherMapping, padMapping, sliceMapping, transposeMapping } from "./moves.ts";
+import { dequantMapping, quantMapping } from "./quant.ts";
 import { reduceMeanMapping, reduceSumMapping } from "./reduce.ts";
 import { requantShiftMapping } from "./requant_shift.ts";
 import { itaMaxMapping, noNormMapping, normMapping, softmaxMapping } from "./rows.ts";
+import { convMapping, maxPoolMapping } from "./windows.ts";
 
 /** The worker cores: C kernels for every operator of the dialect. */
 export const coresMapping: EngineMapping = {
@@ -22,6 +25,9 @@ export const coresMapping: EngineMapping = {
     ["MatMul", matmulMapping],
     ["Gemm", matmulMapping],
     ["RequantizedMatMul", matmulMapping],
+    ["Conv", convMapping],
+    ["RequantizedConv", convMapping],
+    ["MaxPool", maxPoolMapping],
     ["Transpose", transposeMapping],
     ["Slice", sliceMapping],
     ["Concat", concatMapping],
@@ -37,5 +43,9 @@ export const coresMapping: EngineMapping = {
     ["iNoNorm", noNormMapping],
     ["iGELU", geluMapping],
     ["iHardswish", hardswishMapping],
+    ["IntegerDiv", integerDivMapping],
+    ["TrueIntegerDiv", trueIntegerDivMapping],
+    ["Quant", quantMapping],
+    ["Dequant", dequantMapping],
   ]),
 };

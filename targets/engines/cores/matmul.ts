@@ -1,10 +1,11 @@
 // MatMul, Gemm and RequantizedMatMul on the worker cores: kernels/matmul.c.
 
-import { elementCount, type Node, type Range, type Tensor } from "../../../src/model/types.ts";
+import { type DType, elementCount, type Node, type Range, type Tensor } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
-import { broadcastBox, broadcastStrides, denseStrides, mergeAxes, numbered, vectorBox } from "./boxes.ts";
+import { broadcastBox, broadcastStrides, denseStrides, mergeAxes, numbered, type Walk } from "./boxes.ts";
 import {
+  constantReads,
   estimateCycles,
   needsWide,
   type Requantisation,
@@ -34,9 +35,6 @@ function attributesOf({ operator, attributes }: Node): Attributes {
     : undefined;
   return { transA, transB, alpha, beta, requantisation };
 }
-
-/** A region that a kernel reads. */
-type Read = KernelCall["reads"][number];
 
 /** How an operand of the product is read: its part, and its strides along batch axes, rows and columns. */
 interface Operand {
@@ -125,9 +123,87 @@ function work(matrices: number, rows: number, columns: number, depth: number, re
   return { instructions: sums * (depth * 3.4 + 12) + terms * 5 + finish, products: sums * depth / 2 + terms };
 }
 
+/** What a call of a kernel of kernels/matmul.c is made of. */
+export interface Product {
+  /** y is batch × rows × columns, dense; strides of a, b, bias and requantisation constants, in this order. */
+  readonly batch: Walk;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly a: { readonly dtype: DType; readonly row: number; readonly depth: number };
+  readonly b: { readonly dtype: DType; readonly depth: number; readonly column: number };
+  readonly bias?: { readonly dtype: DType; readonly row: number; readonly column: number };
+  readonly scale?: { readonly row: number; readonly column: number };
+  readonly alpha?: number;
+  readonly beta?: number;
+  readonly requantisation?: Requantisation;
+  /** Whether the requantisation needs 64 bits. */
+  readonly wide: boolean;
+  readonly y: DType;
+}
+
+/** Whether there is a kernel for these types (else only the slow one for any), given how the operands lie. */
+export function isTyped({ a, b }: Pick<Product, "a" | "b">): boolean {
+  return typed.has(`${typeName[a.dtype]}_${typeName[b.dtype]}`) && a.depth === 1 &&
+    (b.depth === 1 || b.column === 1);
+}
+
+/** The kernel call of a product, but for the regions that it reads and writes. */
+export function productCall(product: Product, target: Target): Omit<KernelCall, "reads" | "writes"> {
+  const { batch, rows, columns, depth, a, b, bias, scale, alpha = 1, beta = 1, requantisation } = product;
+  const { workers } = target.harts;
+  const matrices = elementCount(batch.extents);
+  const pairs = Math.ceil(rows / 2) * matrices;
+  const groups = columnGroups(pairs, Math.ceil(columns / 2), workers);
+  const pairsPerCore = Math.min(Math.ceil(rows / 2), Math.ceil(pairs / Math.floor(workers / groups)));
+  const rowTerms = 2 * Math.max(pairsPerCore, 1);
+  const fast = isTyped(product);
+  const across = b.column === 1;
+  const names = ["a", "b", "bias", "scale"];
+  const sums = matrices * rows * columns;
+  return {
+    kernel: fast
+      ? `matmul_${typeName[a.dtype]}_${typeName[b.dtype]}${across ? "" : "_transposed"}`
+      : "matmul_any",
+    source: "matmul.c",
+    scratch: fast ? [{ field: "row_terms", bytes: 4 * workers * rowTerms }] : [],
+    parameters: {
+      ...numbered("batch", batch.extents, batchAxes, 1),
+      rows,
+      columns,
+      depth,
+      a_type: typeCode[a.dtype],
+      b_type: typeCode[b.dtype],
+      bias_type: typeCode[bias?.dtype ?? "int32"],
+      y_type: typeCode[product.y],
+      ...Object.assign(
+        {},
+        ...names.map((name, i) => numbered(`${name}_batch`, batch.strides[i], batchAxes, 0)),
+      ),
+      a_row: a.row,
+      a_depth: a.depth,
+      b_depth: b.depth,
+      b_column: b.column,
+      bias_row: bias?.row ?? 0,
+      bias_column: bias?.column ?? 0,
+      scale_row: scale?.row ?? 0,
+      scale_column: scale?.column ?? 0,
+      alpha,
+      beta,
+      finish: requantisation ? (product.wide ? 2 : 1) : 0,
+      ...(requantisation ? requantParameters(requantisation) : { shift: 0, low: 0, high: 0 }),
+      column_groups: groups,
+      row_terms_per_core: rowTerms,
+    },
+    macs: sums * depth,
+    cycles: fast
+      ? estimateCycles(work(matrices, rows, columns, depth, requantisation !== undefined), target)
+      : estimateCycles({ instructions: sums * (40 + 30 * depth), products: sums * depth }, target),
+  };
+}
+
 function piece(view: NodeView, box: Box, target: Target): KernelCall {
-  const { node, outputs: [y] } = view;
-  const { transA, transB, alpha, beta, requantisation } = attributesOf(node);
+  const { transA, transB, alpha, beta, requantisation } = attributesOf(view.node);
   const [a, b, bias, mul, add, shifts] = view.inputs;
   const rank = box.shape.length;
   const [rows, columns] = box.shape.slice(-2);
@@ -136,84 +212,41 @@ function piece(view: NodeView, box: Box, target: Target): KernelCall {
 
   const left = matrixOperand(a!, box, [row, rows], [0, depth], transA);
   const right = matrixOperand(b!, box, [0, depth], [column, columns], transB);
-  const reads: Read[] = [
+  const reads = [
     { field: "a", input: 0, box: left.part },
     { field: "b", input: 1, box: right.part },
   ];
-
-  const biasStrides = box.shape.map(() => 0);
+  let biasStrides = box.shape.map(() => 0);
   if (bias) {
     const part = broadcastBox(bias.shape, box);
     reads.push({ field: "bias", input: 2, box: part });
-    biasStrides.splice(0, rank, ...broadcastStrides(bias.shape, part, rank));
+    biasStrides = broadcastStrides(bias.shape, part, rank);
   }
   const scaleStrides = box.shape.map(() => 0);
   if (requantisation) {
-    const { axis } = requantisation;
-    if (axis >= 0) scaleStrides[axis] = 1;
-    for (const [i, field] of ["mul", "add", "shifts"].entries()) {
-      const vector = [mul, add, shifts][i];
-      if (!vector) continue;
-      const part = axis < 0 ? wholeBox(vector.shape) : vectorBox(vector, box.start[axis], box.shape[axis]);
-      reads.push({ field, input: 3 + i, box: part });
-    }
+    if (requantisation.axis >= 0) scaleStrides[requantisation.axis] = 1;
+    reads.push(...constantReads([mul, add, shifts], requantisation.axis, box, 3));
   }
-
-  const names = ["a", "b", "bias", "scale"];
-  const batch = mergeAxes(box.shape.slice(0, -2), [
-    left.batch,
-    right.batch,
-    biasStrides.slice(0, -2),
-    scaleStrides.slice(0, -2),
-  ]);
-  const matrices = elementCount(batch.extents);
-  const pairs = Math.ceil(rows / 2) * matrices;
-  const { workers } = target.harts;
-  const groups = columnGroups(pairs, Math.ceil(columns / 2), workers);
-  const pairsPerCore = Math.min(Math.ceil(rows / 2), Math.ceil(pairs / Math.floor(workers / groups)));
-  const rowTerms = 2 * Math.max(pairsPerCore, 1);
-
-  const pair = `${typeName[a!.dtype]}_${typeName[b!.dtype]}`;
-  const fast = typed.has(pair) && !transA;
-  const wide = requantisation && needsWide(sumRange(view, depth), mul!, add!, shifts, requantisation.shift);
+  const strides = [left.batch, right.batch, biasStrides.slice(0, -2), scaleStrides.slice(0, -2)];
   return {
-    kernel: fast ? `matmul_${pair}${transB ? "_transposed" : ""}` : "matmul_any",
-    source: "matmul.c",
     reads,
     writes: [{ field: "y", output: 0, box }],
-    scratch: fast ? [{ field: "row_terms", bytes: 4 * workers * rowTerms }] : [],
-    parameters: {
-      ...numbered("batch", batch.extents, batchAxes, 1),
+    ...productCall({
+      batch: mergeAxes(box.shape.slice(0, -2), strides),
       rows,
       columns,
       depth,
-      a_type: typeCode[a!.dtype],
-      b_type: typeCode[b!.dtype],
-      bias_type: typeCode[bias?.dtype ?? "int32"],
-      y_type: typeCode[y.dtype],
-      ...Object.assign(
-        {},
-        ...names.map((name, i) => numbered(`${name}_batch`, batch.strides[i], batchAxes, 0)),
-      ),
-      a_row: left.row,
-      a_depth: left.column,
-      b_depth: right.row,
-      b_column: right.column,
-      bias_row: biasStrides.at(-2)!,
-      bias_column: biasStrides.at(-1)!,
-      scale_row: scaleStrides.at(-2)!,
-      scale_column: scaleStrides.at(-1)!,
+      a: { dtype: a!.dtype, row: left.row, depth: left.column },
+      b: { dtype: b!.dtype, depth: right.row, column: right.column },
+      bias: bias && { dtype: bias.dtype, row: biasStrides[rank - 2], column: biasStrides[rank - 1] },
+      scale: { row: scaleStrides[rank - 2], column: scaleStrides[rank - 1] },
       alpha,
       beta,
-      finish: requantisation ? (wide ? 2 : 1) : 0,
-      ...(requantisation ? requantParameters(requantisation) : { shift: 0, low: 0, high: 0 }),
-      column_groups: groups,
-      row_terms_per_core: rowTerms,
-    },
-    macs: matrices * rows * columns * depth,
-    cycles: fast
-      ? estimateCycles(work(matrices, rows, columns, depth, requantisation !== undefined), target)
-      : estimateCycles({ instructions: matrices * rows * columns * (40 + 30 * depth) }, target),
+      requantisation,
+      wide: requantisation !== undefined &&
+        needsWide(sumRange(view, depth), mul!, add!, shifts, requantisation.shift),
+      y: view.outputs[0].dtype,
+    }, target),
   };
 }
 

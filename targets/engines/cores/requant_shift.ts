@@ -1,9 +1,9 @@
 // RequantShift on the worker cores: kernels/requant_shift.c.
 
 import { elementCount } from "../../../src/model/types.ts";
-import { type Box, type KernelCall, type Mapping, wholeBox } from "../engine.ts";
-import { vectorBox } from "./boxes.ts";
+import type { Box, KernelCall, Mapping } from "../engine.ts";
 import {
+  constantReads,
   estimateCycles,
   needsWide,
   type Requantisation,
@@ -19,17 +19,12 @@ export const requantShiftMapping: Mapping = {
     const [x, mul, add, shifts] = view.inputs;
     const requantisation = view.node.attributes as unknown as Requantisation;
     const { axis } = requantisation;
-    const constants = [mul, add, shifts].flatMap((vector, i) => {
-      if (!vector) return [];
-      const part = axis < 0 ? wholeBox(vector.shape) : vectorBox(vector, box.start[axis], box.shape[axis]);
-      return [{ field: ["mul", "add", "shifts"][i], input: 1 + i, box: part }];
-    });
     const count = elementCount(box.shape);
     const wide = needsWide(x!.range, mul!, add!, shifts, requantisation.shift);
     return {
       kernel: "requant_shift",
       source: "requant_shift.c",
-      reads: [{ field: "x", input: 0, box }, ...constants],
+      reads: [{ field: "x", input: 0, box }, ...constantReads([mul, add, shifts], axis, box, 1)],
       writes: [{ field: "y", output: 0, box }],
       parameters: {
         outer: axis < 0 ? 1 : elementCount(box.shape.slice(0, axis)),

@@ -2,7 +2,7 @@
  *
  * Template: dot products of rows of A with columns of B, for one pair of element types. A file defines DOT_A,
  * DOT_B (element types) and DOT_NAME(x) (how a function is called for them), then includes this page; it may
- * do so for several pairs.
+ * do so for several pairs. DOT_ALONG_ONLY leaves out what only columns across memory need.
  *
  * The cluster has one multiplier for all its cores, one product a cycle (snitch-cluster.md, section 2.3), so a
  * product is what is dear. The 2 x 2 blocks therefore use Winograd's inner product (IEEE Trans. Computers C-17,
@@ -33,6 +33,7 @@ static int32_t DOT_NAME(pairs_b)(const void *column, int32_t stride, int32_t dep
     return (int32_t)sum;
 }
 
+#ifndef DOT_ALONG_ONLY
 /** Plain dot product; elements of `b` are `stride` apart. */
 static int32_t DOT_NAME(dot)(const void *row, const void *column, int32_t stride, int32_t depth)
 {
@@ -60,6 +61,8 @@ static int32_t DOT_NAME(dot)(const void *row, const void *column, int32_t stride
         sum0 += (uint32_t)*a * (uint32_t)*b;
     return (int32_t)(sum0 + sum1);
 }
+
+#endif
 
 /** One step of a 2 x 2 block: a pair of two rows by a pair of two columns. */
 #define DOT_STEP(a00, a01, a10, a11, b00, b01, b10, b11)                                                       \
@@ -113,6 +116,7 @@ static void DOT_NAME(block_along)(const void *row0, const void *row1, const void
     sums[3] = (int32_t)s11;
 }
 
+#ifndef DOT_ALONG_ONLY
 /** The same for two neighbouring columns across memory: elements of a column are `stride` apart. */
 static void DOT_NAME(block_across)(const void *row0, const void *row1, const void *columns, int32_t stride,
                                    int32_t depth, int32_t sums[4])
@@ -153,7 +157,10 @@ static void DOT_NAME(block_across)(const void *row0, const void *row1, const voi
     sums[3] = (int32_t)s11;
 }
 
+#endif
+
 #undef DOT_STEP
+#undef DOT_ALONG_ONLY
 #undef DOT_A
 #undef DOT_B
 #undef DOT_NAME
