@@ -34,23 +34,37 @@ export async function setup(say: (line: string) => void = () => {}): Promise<Set
   const { compiler } = await searchCompiler();
   if (compiler) return { compiler, installed: false };
 
-  const wanted = packages[preferredFamilies[0]].apt;
-  const prefix = await rightsPrefix();
-  if (prefix) {
-    say(`installing ${wanted.join(" and ")} with apt-get`);
-    const install = () =>
-      runAll([...prefix, "apt-get", "install", "-y", "--no-install-recommends", ...wanted]);
-    // The list of packages may be missing or old: fetch it only if the first attempt fails.
-    if (!await install()) {
-      await runAll([...prefix, "apt-get", "update"]);
-      await install();
-    }
+  if (await install(packages[preferredFamilies[0]].apt, say)) {
     const found = await searchCompiler();
     if (found.compiler) return { compiler: found.compiler, installed: true };
   }
   throw new AttoflowError("there is no C compiler for RISC-V, and it cannot be installed from here", {
     hint: `Type: ${await commandToType()}`,
   });
+}
+
+/** QEMU's machine that some tests compare with. */
+const qemu = { command: "qemu-system-riscv32", apt: ["qemu-system-misc"] };
+
+/**
+ * Finds QEMU, or installs it as {@link setup} does with a compiler. The tests can do without.
+ *
+ * @returns the first line of what it says of itself; undefined if it is not there and cannot be installed from here
+ */
+export async function setupQemu(say: (line: string) => void = () => {}): Promise<string | undefined> {
+  const version = async () => (await run(qemu.command, ["--version"]))?.output.split("\n")[0].trim();
+  return await version() ?? (await install(qemu.apt, say) ? await version() : undefined);
+}
+
+/** Installs packages with apt-get; false if that is not allowed or did not work. */
+async function install(wanted: readonly string[], say: (line: string) => void): Promise<boolean> {
+  const prefix = await rightsPrefix();
+  if (!prefix) return false;
+  say(`installing ${wanted.join(" and ")} with apt-get`);
+  const attempt = () => runAll([...prefix, "apt-get", "install", "-y", "--no-install-recommends", ...wanted]);
+  // The list of packages may be missing or old: fetch it only if the first attempt fails.
+  return await attempt() ||
+    (await runAll([...prefix, "apt-get", "update"]) && await attempt());
 }
 
 /** What to put in front of apt-get; undefined if there is no apt-get or no right to use it. */
