@@ -85,7 +85,9 @@ export function defineOperator<A extends object>(definition: Definition<A>): Ope
       throw new AttoflowError(`${name} takes ${wanted} inputs, not ${inputs.length}`);
     }
     for (const [index, input] of inputs.entries()) {
-      if (input === undefined && index < arity.min && !optional.includes(index)) {
+      // Trailing inputs of an operator with a fixed number of them are optional as well.
+      const absentable = optional.includes(index) || (index >= arity.min && arity.max !== Infinity);
+      if (input === undefined && !absentable) {
         throw new AttoflowError(`input ${index} of ${name} is absent`);
       }
     }

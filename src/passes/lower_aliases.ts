@@ -42,6 +42,9 @@ function isAlias(node: Node, inputs: readonly (Tensor | undefined)[], output: Te
       return sameShape(shape, output.shape);
     case "Concat":
       return inputs.length === 1;
+    case "ReduceSum":
+    case "ReduceMean":
+      return elementCount(shape) === elementCount(output.shape);
     default:
       return false;
   }
