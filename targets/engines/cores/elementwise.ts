@@ -1,4 +1,4 @@
-// Add, Sub, Mul, Relu and Clip on the worker cores: kernels/elementwise.c.
+// Add, Sub, Mul (kernels/binary_kernel.h), Relu and Clip (kernels/clip.c) on the worker cores.
 
 import { elementCount } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, wholeBox } from "../engine.ts";
@@ -7,7 +7,7 @@ import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from ".
 import { estimateCycles, typeCode } from "./kernel_types.ts";
 
 /** An operator of two operands that broadcast against each other. */
-function binary(kernel: string, products: number): Mapping {
+function binary(source: string, kernel: string, products: number): Mapping {
   return {
     rejects({ inputs, outputs: [y] }) {
       if (inputs.some((operand) => operand!.dtype === "float32")) return "the operands are float32";
@@ -29,7 +29,7 @@ function binary(kernel: string, products: number): Mapping {
       const count = elementCount(box.shape);
       return {
         kernel,
-        source: "elementwise.c",
+        source,
         reads: [{ field: "a", input: 0, box: parts[0] }, { field: "b", input: 1, box: parts[1] }],
         writes: [{ field: "y", output: 0, box }],
         parameters: {
@@ -61,7 +61,7 @@ function clip(
       const count = elementCount(box.shape);
       return {
         kernel: "clip_elements",
-        source: "elementwise.c",
+        source: "clip.c",
         reads: [{ field: "x", input: 0, box }],
         writes: [{ field: "y", output: 0, box }],
         parameters: {
@@ -77,8 +77,8 @@ function clip(
   };
 }
 
-export const addMapping = binary("add_elements", 0);
-export const subMapping = binary("subtract_elements", 0);
-export const mulMapping = binary("multiply_elements", 1);
+export const addMapping = binary("add.c", "add_elements", 0);
+export const subMapping = binary("subtract.c", "subtract_elements", 0);
+export const mulMapping = binary("multiply.c", "multiply_elements", 1);
 export const reluMapping = clip(() => ({ low: 0, high: 2 ** 31 - 1 }));
 export const clipMapping = clip(({ min, max }) => ({ low: min as number, high: max as number }));

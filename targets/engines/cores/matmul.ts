@@ -1,4 +1,4 @@
-// MatMul, Gemm and RequantizedMatMul on the worker cores: kernels/matmul.c.
+// MatMul, Gemm and RequantizedMatMul on the worker cores: kernels/matmul.c, kernels/matmul_s32.c.
 
 import { type DType, elementCount, type Node, type Range, type Tensor } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
@@ -123,7 +123,7 @@ function work(matrices: number, rows: number, columns: number, depth: number, re
   return { instructions: sums * (depth * 3.4 + 12) + terms * 5 + finish, products: sums * depth / 2 + terms };
 }
 
-/** What a call of a kernel of kernels/matmul.c is made of. */
+/** What a call of a kernel of kernels/matmul.h is made of. */
 export interface Product {
   /** y is batch × rows × columns, dense; strides of a, b, bias and requantisation constants, in this order. */
   readonly batch: Walk;
@@ -165,7 +165,7 @@ export function productCall(product: Product, target: Target): Omit<KernelCall, 
     kernel: fast
       ? `matmul_${typeName[a.dtype]}_${typeName[b.dtype]}${across ? "" : "_transposed"}`
       : "matmul_any",
-    source: "matmul.c",
+    source: fast && a.dtype !== "int32" && b.dtype !== "int32" ? "matmul.c" : "matmul_s32.c",
     scratch: fast ? [{ field: "row_terms", bytes: 4 * workers * rowTerms }] : [],
     parameters: {
       ...numbered("batch", batch.extents, batchAxes, 1),

@@ -1,5 +1,5 @@
 // Operators with a window that slides over one or two spatial axes, on the worker cores: Conv and RequantizedConv
-// (kernels/conv.c; those of 1 x 1 are matrix products, kernels/matmul.c) and MaxPool (kernels/max_pool.c).
+// (kernels/conv_patches.c and conv_direct.c; those of 1 x 1 are matrix products, kernels/matmul.h) and MaxPool (kernels/max_pool.c).
 
 import { elementCount, type Node, type Range, type Tensor } from "../../../src/model/types.ts";
 import type { Box, Cut, KernelCall, Mapping, NodeView } from "../engine.ts";
@@ -227,7 +227,7 @@ function convolutionPiece(view: NodeView, box: Box, target: Target): KernelCall 
       : types === "s8_s8" || types === "u8_s8"
       ? `conv_direct_${types}`
       : "conv_direct_any",
-    source: "conv.c",
+    source: patches ? "conv_patches.c" : "conv_direct.c",
     reads: [{ field: "x", input: 0, box: reads.x }, { field: "w", input: 1, box: reads.w }, ...reads.others],
     writes: [{ field: "y", output: 0, box }],
     scratch: patches ? [{ field: "patches", bytes: workers * scratchPerCore }] : [],

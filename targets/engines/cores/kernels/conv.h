@@ -29,7 +29,7 @@ struct conv_args {
     const int32_t *add;
     const int32_t *shifts; /* null: `shift` for all */
     void *y;               /* [batches, groups * outputs, rows, columns] */
-    void *patches;         /* conv_patches: working memory, `scratch_per_core` bytes for each core */
+    void *patches;         /* conv_patches.h: working memory, `scratch_per_core` bytes for each core */
     int32_t batches, groups, depth, outputs;
     int32_t height, width, rows, columns;
     int32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x, pad_y, pad_x;
@@ -41,28 +41,29 @@ struct conv_args {
     int32_t scratch_per_core;
 };
 
-/* Every kernel NAME takes a `struct NAME_args`; these take the same one. */
-#define conv_patches_s8_s8_args conv_args
-#define conv_patches_u8_s8_args conv_args
-#define conv_patches_s32_s8_args conv_args
-#define conv_direct_s8_s8_args conv_args
-#define conv_direct_u8_s8_args conv_args
-#define conv_direct_any_args conv_args
+/** Requantisation constants of an output channel. */
+static inline struct requantiser requantiser_of(const struct conv_args *args, int32_t output)
+{
+    int32_t at = output * args->scale_stride;
+    if (!args->mul)
+        return make_requantiser(0, 0, 0, 0, 0);
+    return make_requantiser(args->mul[at], args->add[at], args->shifts ? args->shifts[at] : args->shift, args->low,
+                            args->high);
+}
 
-/*
- * conv_patches_X_W: each core copies the patches of two pixels into its working memory and multiplies them with
- * all outputs. For many outputs. Working memory of a core: two patches of depth * kernel_y * kernel_x elements
- * of x, rounded up to 4 bytes, then one int32 for each output (rounded up to even).
- */
-void conv_patches_s8_s8(const struct conv_args *args, uint32_t core, uint32_t cores);
-void conv_patches_u8_s8(const struct conv_args *args, uint32_t core, uint32_t cores);
-void conv_patches_s32_s8(const struct conv_args *args, uint32_t core, uint32_t cores);
+/** Requantises a sum (bias included) and stores it. */
+static inline void finish(const struct conv_args *args, const struct requantiser *r, int32_t index, int32_t sum)
+{
+    if (args->finish == CONV_REQUANTISE)
+        sum = requantise_narrow(sum, r);
+    else if (args->finish == CONV_REQUANTISE_WIDE)
+        sum = requantise_wide(sum, r);
+    store_element(args->y, index, args->y_type, sum);
+}
 
-/* conv_direct_X_W: each output from where its operands lie. For few outputs a group, depthwise above all. */
-void conv_direct_s8_s8(const struct conv_args *args, uint32_t core, uint32_t cores);
-void conv_direct_u8_s8(const struct conv_args *args, uint32_t core, uint32_t cores);
-
-/** Any types; slow. */
-void conv_direct_any(const struct conv_args *args, uint32_t core, uint32_t cores);
+static inline int32_t bias_of(const struct conv_args *args, int32_t output)
+{
+    return args->bias ? args->bias[output] : 0;
+}
 
 #endif

@@ -52,16 +52,6 @@ struct matmul_args {
 #define matmul_u8_s8_transposed_args matmul_args
 #define matmul_u8_u8_args matmul_args
 #define matmul_u8_u8_transposed_args matmul_args
-#define matmul_s32_s8_args matmul_args
-#define matmul_s32_s8_transposed_args matmul_args
-#define matmul_s8_s32_args matmul_args
-#define matmul_s8_s32_transposed_args matmul_args
-#define matmul_s32_s32_args matmul_args
-#define matmul_s32_s32_transposed_args matmul_args
-#define matmul_any_args matmul_args
-
-/** Any types, any strides; slow. */
-void matmul_any(const struct matmul_args *args, uint32_t core, uint32_t cores);
 
 /*
  * By the types of a and b. `a` is row major [rows, depth]; `b` is row major [depth, columns], or
@@ -75,11 +65,5 @@ void matmul_u8_s8(const struct matmul_args *args, uint32_t core, uint32_t cores)
 void matmul_u8_s8_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores);
 void matmul_u8_u8(const struct matmul_args *args, uint32_t core, uint32_t cores);
 void matmul_u8_u8_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s32_s8(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s32_s8_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s8_s32(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s8_s32_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s32_s32(const struct matmul_args *args, uint32_t core, uint32_t cores);
-void matmul_s32_s32_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores);
 
 #endif

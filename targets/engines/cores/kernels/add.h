@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * y = a + b, element by element, wrapping to 32 bit.
+ */
+#ifndef ADD_H
+#define ADD_H
+
+#include "binary.h"
+
+/* Every kernel NAME takes a `struct NAME_args`. */
+#define add_elements_args binary_args
+
+void add_elements(const struct binary_args *args, uint32_t core, uint32_t cores);
+
+#endif
