@@ -1,0 +1,60 @@
+// Reading and listing files for commands: every failure becomes one sentence about the path.
+
+import { join } from "node:path";
+import { AttoflowError } from "../../targets/errors.ts";
+
+/** Whole content of a file. Throws {@link AttoflowError} that says why it cannot be read. */
+export async function readFile(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/** Whether there is a file (not a folder) at a path. */
+export async function fileExists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Paths of all files in a folder, however deep, in the order of their names. Links to folders are not followed.
+ *
+ * @throws {AttoflowError} if the folder cannot be read
+ */
+export async function listFiles(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) entries.push(entry);
+  } catch (error) {
+    throw fileError(error, folder);
+  }
+  entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) files.push(...await listFiles(path));
+    else if (entry.isFile || (entry.isSymlink && await fileExists(path))) files.push(path);
+  }
+  return files;
+}
+
+/** What a failed file operation means to a person; other errors come back as they are. */
+export function fileError(error: unknown, path: string): unknown {
+  const problem = error instanceof Deno.errors.NotFound
+    ? "there is no such file or folder"
+    : error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable
+    ? "it may not be read or written by you"
+    : error instanceof Deno.errors.IsADirectory
+    ? "this is a folder, a file is wanted"
+    : error instanceof Deno.errors.NotADirectory
+    ? "this is a file, a folder is wanted"
+    : error instanceof Deno.errors.FilesystemLoop
+    ? "its links go round in a circle"
+    : undefined;
+  return problem === undefined ? error : new AttoflowError(problem, { where: path, cause: error });
+}
