@@ -45,6 +45,13 @@ const peripheral = z.strictObject({
 const core = z.strictObject({
   outstandingLoads: z.number().int().min(1).max(16).default(4),
   outstandingMemory: z.number().int().min(1).max(16).default(4),
+  /** Misaligned loads and stores trap, or the memory splits them. */
+  misaligned: z.enum(["trap", "hardware"]).default("trap"),
+  /**
+   * `snitch`: the cluster's registers, where unknown numbers read 0 and counters are read only (snitch-cluster.md,
+   * section 1.5). `standard`: the privileged specification's, machine and user mode.
+   */
+  csrs: z.enum(["snitch", "standard"]).default("snitch"),
   /** One multiplier and divider for all harts, or one each. */
   multiplier: z.enum(["shared", "private"]).default("shared"),
   instructionCache: z.strictObject({

@@ -44,3 +44,18 @@ export interface AcceleratorContext {
   /** Stops the simulation with an error that names this device. */
   fail(message: string): void;
 }
+
+/** Where a DMA beat goes; `zero` and `rom` hang on the wide bus beside the outside memory. */
+export type WideTarget = "tcdm" | "outside" | "zero" | "rom";
+
+/** What the SoC gives to a DMA engine when it is built. Addresses have up to 48 bits. */
+export interface DmaContext {
+  /** What all bytes of a span belong to; undefined where there is nothing. */
+  target(address: number, bytes: number): WideTarget | undefined;
+  /** Takes the banks of a beat in a cycle, before all others. Only for the TCDM. */
+  take(address: number, bytes: number, cycle: number): void;
+  /** Copies bytes now; the spans may overlap. */
+  copy(destination: number, source: number, bytes: number, cycle: number): void;
+  /** Stops the simulation with an error that names the transfer. */
+  fail(message: string): void;
+}

@@ -1,0 +1,74 @@
+// The interpreter's arithmetic, generated from the instruction table: one function for what instructions
+// compute and one for what atomics write. How instructions take their time is in pipeline.ts.
+
+import { type Expression, expressionHelpers, type Leaf, toJavaScript } from "./expression.ts";
+import { type Instruction, instructions } from "./instructions.ts";
+
+/**
+ * First operand of the instruction with that index in the table: the value of `compute`, the condition of a branch
+ * (0 or 1), the target of a jump, the address of a memory access, the source of a CSR access, `a` of a transfer.
+ */
+export type Compute = (index: number, rs1: number, rs2: number, imm: number, pc: number) => number;
+
+/** The word that a store, an atomic or a conditional store writes where memory holds `old`. */
+export type Modify = (index: number, old: number, rs2: number) => number;
+
+/** Second operand of a transfer. */
+export type Second = (index: number, rs2: number, imm: number) => number;
+
+/** The expression that {@link Compute} evaluates. */
+function computed({ meaning }: Instruction): Expression | undefined {
+  switch (meaning.kind) {
+    case "compute":
+      return meaning.value;
+    case "branch":
+      return meaning.condition;
+    case "jump":
+      return meaning.target;
+    case "csr":
+      return meaning.source;
+    case "transfer":
+      return meaning.a;
+    case "system":
+      return undefined;
+    default:
+      return meaning.address;
+  }
+}
+
+/** The expression that {@link Modify} evaluates. */
+function modified({ meaning }: Instruction): Expression | undefined {
+  return meaning.kind === "atomic" || meaning.kind === "conditional" || meaning.kind === "store"
+    ? meaning.value
+    : undefined;
+}
+
+function cases(expression: (instruction: Instruction) => Expression | undefined): string {
+  const leaves: Record<Leaf, string> = { rs1: "rs1", rs2: "rs2", imm: "imm", pc: "pc", old: "old" };
+  return instructions.map((instruction) => {
+    const tree = expression(instruction);
+    return tree ? `case ${instruction.index}: return ${toJavaScript(tree, leaves)};` : "";
+  }).join("\n");
+}
+
+/** Makes the body of a function from the table, with the expression helpers in scope. */
+function generate<T>(parameters: string, body: string): T {
+  const names = Object.keys(expressionHelpers);
+  const make = new Function(
+    ...names,
+    `"use strict"; return (${parameters}) => { switch (index) {\n${body}\n} return 0; };`,
+  );
+  return make(...Object.values(expressionHelpers)) as T;
+}
+
+/** See {@link Compute}. */
+export const compute: Compute = generate("index, rs1, rs2, imm, pc", cases(computed));
+
+/** See {@link Modify}. */
+export const modify: Modify = generate("index, old, rs2", cases(modified));
+
+/** See {@link Second}. */
+export const second: Second = generate(
+  "index, rs2, imm",
+  cases(({ meaning }) => meaning.kind === "transfer" ? meaning.b : undefined),
+);

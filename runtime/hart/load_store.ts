@@ -1,0 +1,127 @@
+// The load/store units of all harts: a two-entry request register towards the memories and a queue of
+// outstanding accesses that are answered in order (snitch-cluster.md, sections 2.1, 2.4 and 8, rules 4 and 9).
+
+import type { Region } from "../soc/memory_map.ts";
+
+/** Places in a hart's queue of outstanding accesses; a power of two, not less than the target's limit. */
+const queueSize = 16;
+
+/** Entry of the queue that is a store: it writes no register. */
+export const noRegister = 255;
+
+/** Requests and outstanding accesses, by hart. Times are cycles; Infinity where the grant is still to come. */
+export class LoadStoreUnits {
+  /** Harts whose oldest request goes to the TCDM, and to the outside, as masks. */
+  tcdmRequests = 0;
+  outsideRequests = 0;
+
+  /** Requests in the register, and which of its two places is the older. */
+  readonly queued: Uint8Array;
+  readonly #oldest: Uint8Array;
+  /** Fields of the request in place `hart * 2 + i`. */
+  readonly instruction: Uint8Array;
+  readonly register: Uint8Array;
+  readonly address: Int32Array;
+  readonly value: Int32Array;
+  readonly issued: Float64Array;
+  readonly region: Region[] = [];
+
+  /** Accesses that are not finished, and loads among them. */
+  readonly outstanding: Uint8Array;
+  readonly loads: Uint8Array;
+  readonly #head: Uint8Array;
+  readonly #granted: Uint8Array;
+  readonly #ready: Float64Array;
+  readonly #target: Uint8Array;
+  /** Cycle in which the last access was finished: one a cycle. */
+  readonly #finished: Float64Array;
+  /** First cycle in which a load may be granted behind a store to the outside. */
+  readonly loadsFrom: Float64Array;
+
+  constructor(harts: number) {
+    this.queued = new Uint8Array(harts);
+    this.#oldest = new Uint8Array(harts);
+    this.instruction = new Uint8Array(harts * 2);
+    this.register = new Uint8Array(harts * 2);
+    this.address = new Int32Array(harts * 2);
+    this.value = new Int32Array(harts * 2);
+    this.issued = new Float64Array(harts * 2);
+    this.outstanding = new Uint8Array(harts);
+    this.loads = new Uint8Array(harts);
+    this.#head = new Uint8Array(harts);
+    this.#granted = new Uint8Array(harts);
+    this.#ready = new Float64Array(harts * queueSize);
+    this.#target = new Uint8Array(harts * queueSize);
+    this.#finished = new Float64Array(harts).fill(-1);
+    this.loadsFrom = new Float64Array(harts);
+  }
+
+  /** Puts a request into the register; there must be room. `register` is {@link noRegister} for stores. */
+  issue(
+    hart: number,
+    instruction: number,
+    register: number,
+    address: number,
+    value: number,
+    region: Region,
+    cycle: number,
+  ): void {
+    const place = hart * 2 + ((this.#oldest[hart] + this.queued[hart]) & 1);
+    this.instruction[place] = instruction;
+    this.register[place] = register;
+    this.address[place] = address;
+    this.value[place] = value;
+    this.region[place] = region;
+    this.issued[place] = cycle;
+    if (this.queued[hart]++ === 0) this.#announce(hart, region);
+    const entry = hart * queueSize + ((this.#head[hart] + this.outstanding[hart]) & (queueSize - 1));
+    this.#ready[entry] = Infinity;
+    this.#target[entry] = register;
+    this.outstanding[hart]++;
+    if (register !== noRegister) this.loads[hart]++;
+  }
+
+  #announce(hart: number, region: Region): void {
+    if (region.kind === "tcdm") this.tcdmRequests |= 1 << hart;
+    else this.outsideRequests |= 1 << hart;
+  }
+
+  /** Place of a hart's oldest request. */
+  oldest(hart: number): number {
+    return hart * 2 + this.#oldest[hart];
+  }
+
+  /** Takes a hart's oldest request out of the register; its answer is there in cycle `ready`. */
+  grant(hart: number, ready: number): void {
+    const bit = 1 << hart;
+    this.tcdmRequests &= ~bit;
+    this.outsideRequests &= ~bit;
+    this.#oldest[hart] ^= 1;
+    if (--this.queued[hart] > 0) this.#announce(hart, this.region[this.oldest(hart)]);
+    const entry = hart * queueSize + ((this.#head[hart] + this.#granted[hart]) & (queueSize - 1));
+    this.#ready[entry] = ready;
+    this.#granted[hart]++;
+  }
+
+  /** Cycle from which a hart's oldest access can finish; Infinity if there is none or it is not granted. */
+  nextReady(hart: number): number {
+    if (this.#granted[hart] === 0) return Infinity;
+    const ready = this.#ready[hart * queueSize + this.#head[hart]];
+    const free = this.#finished[hart] + 1;
+    return ready > free ? ready : free;
+  }
+
+  /** Register that the oldest access writes, or {@link noRegister}. */
+  nextRegister(hart: number): number {
+    return this.#target[hart * queueSize + this.#head[hart]];
+  }
+
+  /** Finishes a hart's oldest access. */
+  finish(hart: number, cycle: number): void {
+    if (this.#target[hart * queueSize + this.#head[hart]] !== noRegister) this.loads[hart]--;
+    this.#head[hart] = (this.#head[hart] + 1) & (queueSize - 1);
+    this.#granted[hart]--;
+    this.outstanding[hart]--;
+    this.#finished[hart] = cycle;
+  }
+}

@@ -1,0 +1,45 @@
+// How a guest's run ends when it goes wrong: an error that says which hart did what, where.
+
+import { AttoflowError } from "../../targets/errors.ts";
+
+/** Where a guest went wrong. */
+export interface FaultPlace {
+  /** Hart, or undefined where none is to blame more than the others. */
+  readonly hart?: number;
+  readonly pc?: number;
+  /** Cycles since reset. */
+  readonly cycle: number;
+  /** Function and offset, from the image's symbols; `?` if unknown. */
+  readonly symbol?: string;
+  /** The instruction at `pc`, disassembled. */
+  readonly instruction?: string;
+  readonly hint?: string;
+}
+
+/** The guest did something that ends the simulation: a bad access, a trap without handler, a deadlock … */
+export class GuestFault extends AttoflowError {
+  override name = "GuestFault";
+  readonly hart?: number;
+  readonly pc?: number;
+  readonly cycle: number;
+
+  /** @param what the cause, one sentence without a full stop */
+  constructor(what: string, place: FaultPlace) {
+    super(what, { where: describe(place), hint: place.hint });
+    this.hart = place.hart;
+    this.pc = place.pc;
+    this.cycle = place.cycle;
+  }
+}
+
+function describe({ hart, pc, cycle, symbol, instruction }: FaultPlace): string {
+  const parts = [];
+  if (hart !== undefined) parts.push(`hart ${hart}`);
+  if (pc !== undefined) {
+    const place = symbol && symbol !== "?" ? ` (${symbol})` : "";
+    parts.push(`pc 0x${(pc >>> 0).toString(16).padStart(8, "0")}${place}`);
+  }
+  if (instruction) parts.push(instruction);
+  parts.push(`cycle ${cycle}`);
+  return parts.join(", ");
+}

@@ -1,0 +1,122 @@
+// What stands at which address, built from a target: memories with their aliases and peripherals.
+// One look-up by 4 KiB page serves harts, DMA, instruction fetch and host.
+
+import { AttoflowError } from "../../targets/errors.ts";
+import type { Memory, Target } from "../../targets/schema.ts";
+import type { Peripheral } from "./device.ts";
+
+/**
+ * How an access to a region goes: through the TCDM's interconnect, to the outside memory, to registers; `rom` and
+ * `zero` hang on the wide bus only, so that a hart's load does not reach them and reads 0 (snitch-cluster.md, 1.2).
+ */
+export type RegionKind = "tcdm" | "memory" | "rom" | "zero" | "registers";
+
+/** Bytes or registers at an address. An alias is a region of its own on the same bytes. */
+export interface Region {
+  readonly name: string;
+  readonly kind: RegionKind;
+  readonly base: number;
+  readonly size: number;
+  /** Memories: the bytes, and views of them. Empty for registers. */
+  readonly bytes: Uint8Array;
+  readonly halves: Int16Array;
+  readonly words: Int32Array;
+  /** Cycles beyond the ideal memory. */
+  readonly latency: number;
+  /** Registers: the device, if one is there. */
+  readonly device?: Peripheral;
+  /** Registers of the SoC and not of the cluster are reached like outside memory. */
+  readonly outside: boolean;
+}
+
+const pageBits = 12;
+/** Table entry of a page that several regions share. */
+const shared = 255;
+
+/** All regions of a SoC. */
+export class MemoryMap {
+  readonly regions: Region[] = [];
+  readonly #pages = new Uint8Array(2 ** (32 - pageBits));
+
+  constructor(target: Target) {
+    for (const memory of target.memories) this.#addMemory(memory);
+  }
+
+  #addMemory(memory: Memory): void {
+    const kind = memory.role === "l1" ? "tcdm" : memory.role === "l2" ? "memory" : memory.role;
+    let buffer: ArrayBuffer;
+    try {
+      buffer = new ArrayBuffer(Math.ceil(memory.size / 8) * 8);
+    } catch (cause) {
+      throw new AttoflowError(`this machine cannot hold the ${memory.size} bytes of memory ${memory.name}`, {
+        cause,
+      });
+    }
+    for (const base of memory.alias === undefined ? [memory.base] : [memory.base, memory.alias]) {
+      this.#add({
+        name: memory.name,
+        kind,
+        base,
+        size: memory.size,
+        bytes: new Uint8Array(buffer, 0, memory.size),
+        halves: new Int16Array(buffer),
+        words: new Int32Array(buffer),
+        latency: memory.latency,
+        outside: kind === "memory",
+      });
+    }
+  }
+
+  /** Adds a register block. Without a device an access is a fault that names it. */
+  addRegisters(
+    name: string,
+    base: number,
+    size: number,
+    device: Peripheral | undefined,
+    outside: boolean,
+  ): void {
+    this.#add({
+      name,
+      kind: "registers",
+      base,
+      size,
+      bytes: new Uint8Array(0),
+      halves: new Int16Array(0),
+      words: new Int32Array(0),
+      latency: 0,
+      device,
+      outside,
+    });
+  }
+
+  #add(region: Region): void {
+    this.regions.push(region);
+    if (this.regions.length >= shared) {
+      throw new AttoflowError("the target has too many memories and peripherals");
+    }
+    const last = (region.base + region.size - 1) >>> pageBits;
+    for (let page = region.base >>> pageBits; page <= last; page++) {
+      this.#pages[page] = this.#pages[page] === 0 ? this.regions.length : shared;
+    }
+  }
+
+  /** The region that an address is in, if any. `address` may be signed or unsigned. */
+  find(address: number): Region | undefined {
+    const index = this.#pages[address >>> pageBits];
+    if (index === 0) return undefined;
+    if (index === shared) return this.regions.find((region) => contains(region, address));
+    const region = this.regions[index - 1];
+    return contains(region, address) ? region : undefined;
+  }
+
+  /** The memory that holds all of a span; undefined if any of it is outside of one memory. */
+  span(address: number, bytes: number): Region | undefined {
+    const region = this.find(address);
+    if (!region || region.kind === "registers") return undefined;
+    return (address >>> 0) - region.base + bytes <= region.size ? region : undefined;
+  }
+}
+
+function contains(region: Region, address: number): boolean {
+  return (address >>> 0) - region.base < region.size && (address >>> 0) >= region.base;
+}
