@@ -17,8 +17,8 @@ import { axesOf, reshapedShape, sliceOf } from "./shape_rules.ts";
 
 type Fold = (node: SourceNode, inputs: readonly Constant[]) => Constant;
 
-/** Most elements that all folded constants of a model may have together (half a gigabyte of doubles). */
-export const mostFolded = 2 ** 26;
+/** Most elements that all folded constants of a model may have together (128 MiB of doubles). */
+export const mostFolded = 2 ** 24;
 
 /**
  * The constant that a node makes of constants.
@@ -139,14 +139,16 @@ const folds: readonly (readonly [string, number, Fold])[] = [
       i === axis ? inputs.reduce((sum, x) => sum + (x.shape[axis] ?? 0), 0) : d
     );
     checkSize(shape);
-    const values: number[] = [];
+    const values = new Float64Array(inputs.reduce((sum, input) => sum + input.values.length, 0));
+    let to = 0;
     for (let block = 0; block < outer; block++) {
       for (const { values: all } of inputs) {
-        const length = all.length / outer;
-        for (let i = 0; i < length; i++) values.push(all[block * length + i]);
+        const length = Math.floor(all.length / outer);
+        values.set(all.subarray(block * length, (block + 1) * length), to);
+        to += length;
       }
     }
-    return reshaped({ ...inputs[0], shape: [values.length], values: Float64Array.from(values) }, shape);
+    return reshaped({ ...inputs[0], values }, shape);
   }],
   ["Gather", 2, (node, [x, indices]) => {
     const axis = normalAxis(node.attributes.integer("axis", 0), x.shape.length);

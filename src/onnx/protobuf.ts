@@ -91,6 +91,8 @@ export function decodeOnnx(bytes: Uint8Array): OnnxModel & { readonly graph: Onn
     throw notOnnx((cause as Error).message, cause);
   }
   if (!model.graph) throw notOnnx("it holds no graph");
+  // Obligatory since IR version 3, and behind the graph in the file: where it lacks, the end was cut off.
+  if (model.ir_version >= 3 && model.opset_import.length === 0) throw notOnnx("it names no operator set");
   return { ...model, graph: model.graph };
 }
 
