@@ -9,6 +9,7 @@ import {
   type TileArithmetic,
   type TileJob,
 } from "../targets/engines/ita/arithmetic.ts";
+import { benchIta, itaBenchLine } from "../targets/engines/ita/bench.ts";
 import { simdSuits, SimdTileArithmetic } from "../targets/engines/ita/simd.ts";
 
 const hardware: Geometry = { lanes: 16, elements: 64, softmaxShift: 0, softmaxFullScale: 255 };

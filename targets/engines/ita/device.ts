@@ -1,16 +1,16 @@
 // The ITA accelerator as the emulator sees it (ita.md): exact to the bit, and to the cycle while the memory does
-// not refuse. Registers and queue are in queue.ts, the meaning of jobs in sequencer.ts and arithmetic.ts,
-// time in timing.ts, what programs must not do in rules.ts; here they are joined.
+// not refuse. Registers and queue are in queue.ts, the meaning of jobs in sequencer.ts, their data in
+// datapath.ts, time in timing.ts, what programs must not do in rules.ts; here they are joined.
 
 import type { Accelerator, AcceleratorContext } from "../../../runtime/soc/device.ts";
 import { AttoflowError } from "../../errors.ts";
 import type { Target } from "../../schema.ts";
-import { type Geometry, PlainTileArithmetic, type TileArithmetic } from "./arithmetic.ts";
+import type { Geometry } from "./arithmetic.ts";
+import { Datapath } from "./datapath.ts";
 import { JobQueue } from "./queue.ts";
-import { firstJobRegister, type JobRegisters, type Layer, registers, type Tiles } from "./registers.ts";
+import { firstJobRegister, type Layer, registers, type Tiles } from "./registers.ts";
 import { brokenRule, registerText } from "./rules.ts";
 import { type Place, Sequencer } from "./sequencer.ts";
-import { simdSuits, SimdTileArithmetic } from "./simd.ts";
 import {
   type AccessPlan,
   accessPlan,
@@ -68,15 +68,6 @@ interface Job {
   done: number;
 }
 
-/** A block of weights inside the engine: where it came from, and its bytes. */
-interface WeightBlock {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
-
-/** Weight blocks that the engine can hold for later jobs (section 5). */
-const blockCapacity = 2;
-
 /** Largest edge of a tile that the plan of accesses can address. */
 const largestTile = 128;
 
@@ -91,12 +82,9 @@ export class Ita implements Accelerator {
   readonly #observe: ItaOptions["observe"];
   readonly #queue: JobQueue;
   readonly #sequencer = new Sequencer();
-  readonly #arithmetic: TileArithmetic;
-  readonly #operands: Readonly<Record<"input" | "weights" | "output", Uint8Array>>;
+  readonly #datapath: Datapath;
   readonly #plans = new Map<number, AccessPlan>();
   readonly #portBytes: number;
-  /** Blocks fetched by nextload that no job has used yet. */
-  #waiting: WeightBlock[] = [];
   #job: Job | undefined;
   /** Nothing happens before this cycle. */
   #wake = Infinity;
@@ -125,15 +113,7 @@ export class Ita implements Accelerator {
     this.#observe = options.observe;
     this.#queue = new JobQueue(parameters.contexts);
     this.#portBytes = portBytes(parameters);
-    const simd = !options.plain && simdSuits(parameters);
-    const arithmetic = simd ? new SimdTileArithmetic(parameters) : new PlainTileArithmetic(parameters);
-    const bytes = ({ buffer, byteOffset, length }: Int8Array) => new Uint8Array(buffer, byteOffset, length);
-    this.#arithmetic = arithmetic;
-    this.#operands = {
-      input: bytes(arithmetic.input),
-      weights: bytes(arithmetic.weights),
-      output: bytes(arithmetic.output),
-    };
+    this.#datapath = new Datapath(context.port, parameters, options.plain ?? false);
   }
 
   /** See {@link Peripheral}. `hart` -1 stands for a bus master without a number. */
@@ -234,14 +214,14 @@ export class Ita implements Accelerator {
       place,
       traffic,
       sequencer: this.#sequencer,
-      prefetched: this.#waiting[0]?.address,
+      prefetched: this.#datapath.prefetched,
       memory: { base: port.base, size: port.bytes.length },
       lanes: this.#geometry.lanes,
       elements: this.#geometry.elements,
     });
     if (problem) this.#report(problem);
     this.#launched++;
-    const starved = !traffic.preload && this.#waiting.length === 0;
+    const starved = !traffic.preload && this.#datapath.prefetched === undefined;
     this.#job = {
       layer,
       tiles,
@@ -276,8 +256,8 @@ export class Ita implements Accelerator {
       return;
     }
     // Operands hold still while their job runs, so the whole job is computed when it first touches the memory.
-    if (index === 0) this.#compute(job);
-    if (index === plan.lastNextWeights) this.#prefetch(job);
+    if (index === 0) this.#datapath.compute(this.#queue.visible, job.place);
+    if (index === plan.lastNextWeights) this.#datapath.prefetch(job.pointers[stream]);
     job.rise = Math.max(job.rise, cycle - plan.due[index]);
     job.index = index + 1;
     if (job.index < plan.count) {
@@ -287,77 +267,9 @@ export class Ita implements Accelerator {
     } else {
       job.next = Infinity;
       const end = job.rise + plan.duration;
-      if (plan.output && job.place.last) this.#store(job);
+      if (plan.output && job.place.last) this.#datapath.store(job.pointers[streams.output], job.starved);
       if (!job.hangs) job.done = plan.output ? Math.max(end, cycle + outputDrain(job.idle)) : end;
       this.#wake = job.done;
-    }
-  }
-
-  /** Takes the operands from the memory and computes the job. */
-  #compute(job: Job): void {
-    const { elements, lanes } = this.#geometry;
-    const block = elements * lanes;
-    const [input, weights, , bias] = job.pointers;
-    this.#operands.input.set(this.#bytesAt(input, elements ** 2));
-    const groups = elements / lanes;
-    const own = Array.from({ length: groups }, (_, g) => ({
-      address: weights + g * block,
-      bytes: this.#bytesAt(weights + g * block, block),
-    }));
-    const blocks = [...this.#waiting, ...(job.traffic.preload ? own : own.slice(1))];
-    blocks.slice(0, groups).forEach(({ bytes }, g) => this.#operands.weights.set(bytes, g * block));
-    this.#waiting = blocks.slice(groups, groups + blockCapacity).map(({ address, bytes }) => ({
-      address,
-      bytes: bytes.slice(),
-    }));
-    const registersOfJob = this.#queue.visible;
-    this.#loadBias(job, bias, registersOfJob);
-    const { place } = job;
-    this.#arithmetic.run({
-      first: place.first,
-      last: place.last,
-      requant: registersOfJob.requant(place.constants),
-      activation: registersOfJob.activation,
-      softmax: place.step === "QK" ? "collect" : place.step === "AV" ? "apply" : "none",
-      firstOfRow: place.firstTile,
-      lastOfRow: place.lastTile,
-    });
-  }
-
-  /** Bias values are 24 bit, packed. */
-  #loadBias(job: Job, address: number, registersOfJob: JobRegisters): void {
-    const { columnBias, rowBias } = this.#arithmetic;
-    columnBias.fill(0);
-    rowBias.fill(0);
-    if (!job.traffic.bias) return;
-    const bias = registersOfJob.stream("biasByRow") ? rowBias : columnBias;
-    const bytes = this.#bytesAt(address, 3 * bias.length);
-    for (let i = 0; i < bias.length; i++) {
-      bias[i] = bytes[3 * i] | (bytes[3 * i + 1] << 8) | ((bytes[3 * i + 2] << 24) >> 8);
-    }
-  }
-
-  /** Fetches block 0 of the next job's weights. */
-  #prefetch(job: Job): void {
-    const address = job.pointers[streams.nextWeights];
-    const bytes = this.#bytesAt(address, this.#geometry.elements * this.#geometry.lanes).slice();
-    if (this.#waiting.length < blockCapacity) this.#waiting.push({ address, bytes });
-  }
-
-  /** Writes the results. A job that lacks weights writes only the column groups that it has computed. */
-  #store(job: Job): void {
-    const { port } = this.#context;
-    const { elements, lanes } = this.#geometry;
-    const start = job.pointers[streams.output] - port.base;
-    const { output } = this.#operands;
-    const columns = job.starved ? elements - lanes : elements;
-    if (columns === elements && start >= 0 && start + output.length <= port.bytes.length) {
-      port.bytes.set(output, start);
-      return;
-    }
-    for (let i = 0; i < output.length; i++) {
-      const at = start + i;
-      if (i % elements < columns && at >= 0 && at < port.bytes.length) port.bytes[at] = output[i];
     }
   }
 
@@ -381,14 +293,6 @@ export class Ita implements Accelerator {
         "would end at once. Write TILES of a job before the one ahead of it ends (section 7)",
     );
     this.#sequencer.sufferHazard(layer, tiles);
-  }
-
-  /** Bytes of the memory; those outside it (silent mode only) read as 0. */
-  #bytesAt(address: number, length: number): Uint8Array {
-    const { bytes, base } = this.#context.port;
-    const start = address - base;
-    if (start >= 0 && start + length <= bytes.length) return bytes.subarray(start, start + length);
-    return Uint8Array.from({ length }, (_, i) => bytes[start + i] ?? 0);
   }
 
   #planOf(traffic: JobTraffic): AccessPlan {
