@@ -40,7 +40,7 @@ static void print_word(uint32_t value)
         print_character("0123456789abcdef"[value >> bit & 15u]);
 }
 
-_Noreturn void finish(uint32_t code)
+_Noreturn void end_program(uint32_t code)
 {
     fence();
 #ifdef SOC_FINISHER_BASE
@@ -64,5 +64,5 @@ _Noreturn void report_trap(uint32_t hart, uint32_t cause, uint32_t address)
     print(", mepc ");
     print_word(address);
     print("\n");
-    finish(1);
+    end_program(1);
 }

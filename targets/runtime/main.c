@@ -38,5 +38,5 @@ _Noreturn void attoflow_main(uint32_t hart)
             serve(command);
     }
     network_stop();
-    finish(0);
+    end_program(0);
 }

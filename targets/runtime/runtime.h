@@ -68,7 +68,7 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t byt
 /* ---- In console.c ----------------------------------------------------------------------------------- */
 
 /* Ends the program with an exit code, where the SoC can; else waits for ever. */
-_Noreturn void finish(uint32_t code);
+_Noreturn void end_program(uint32_t code);
 
 /* Called by the trap vector (boot.S): reports the trap to the host and ends the program. */
 _Noreturn void report_trap(uint32_t hart, uint32_t cause, uint32_t address);

@@ -29,9 +29,9 @@ _Noreturn void attoflow_main(uint32_t hart)
 #define RUN network_run(NULL, NULL);
 #define OUTPUT(index, array, offset, bytes) \
     if (differs(array, offset, bytes)) \
-        finish(1 + index);
+        end_program(1 + index);
 #include "check_cases.h"
     }
     network_stop();
-    finish(attoflow_mailbox.layer == NETWORK_LAYERS ? 0 : 100);
+    end_program(attoflow_mailbox.layer == NETWORK_LAYERS ? 0 : 100);
 }
