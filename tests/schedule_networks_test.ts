@@ -1,0 +1,28 @@
+// Plans of all integer networks, in all of L1 and in less of it, held against the independent checker.
+
+import assert from "node:assert/strict";
+import { engineMappings } from "../targets/engines/registry.ts";
+import { loadTarget } from "../targets/load.ts";
+import { importModel } from "../src/onnx/import.ts";
+import { rewrite } from "../src/passes/pipeline.ts";
+import { checkProgram } from "../src/schedule/check.ts";
+import { plan } from "../src/schedule/plan.ts";
+import { networkNames, networksPath, readNetwork } from "./networks.ts";
+
+const target = await loadTarget("snitch-ita");
+
+Deno.test("every network has a sound plan in 128, 64 and 32 KiB of L1", { ignore: !networksPath() }, () => {
+  for (const name of networkNames()) {
+    const { bytes, softmaxShift, inputTypes } = readNetwork(name);
+    const model = rewrite(importModel(bytes, { name, softmaxShift, inputTypes }));
+    for (const l1Bytes of [undefined, 65536, 32768]) {
+      const program = plan(model, target, engineMappings, { l1Bytes });
+      assert.deepEqual(checkProgram(program), [], `${name} with ${l1Bytes ?? "all"} bytes`);
+      const l2 = program.memories.find((use) => use.role === "l2")!;
+      assert.ok(
+        l2.activations <= 1.05 * l2.lowerBound + 64,
+        `${name}: ${l2.activations} above ${l2.lowerBound}`,
+      );
+    }
+  }
+});
