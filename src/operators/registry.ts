@@ -1,6 +1,7 @@
 // All operators by name, and the two things that are done with a node: infer its outputs, evaluate them.
 
 import { AttoflowError } from "../../targets/errors.ts";
+import { printName } from "../model/print.ts";
 import type { Node, TensorData } from "../model/types.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { clip, relu } from "./clip.ts";
@@ -114,6 +115,5 @@ export function macsOf(
 
 /** How a node is called in messages: operator and name, the latter cut where it is long. */
 export function nodeText(node: Pick<Node, "name" | "operator">): string {
-  const name = node.name.length > 80 ? `${node.name.slice(0, 77)}…` : node.name;
-  return `${node.operator} ${JSON.stringify(name)}`;
+  return `${node.operator} ${printName(node.name)}`;
 }
