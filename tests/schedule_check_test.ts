@@ -38,9 +38,7 @@ const middle = 2;
 
 const damages: Record<string, { program: Program; problem: RegExp }> = {
   "a buffer that another one lies on": {
-    program: withBuffer(good, ({ kind, name }) => kind === "activation" && name.includes("sum"), {
-      offset: 0,
-    }),
+    program: withBuffer(good, ({ name }) => name.includes("relu"), { offset: 1024 }),
     problem: /share addresses/,
   },
   "a buffer outside its arena": {

@@ -35,12 +35,17 @@ export function stepsOf(pieces: readonly Piece[]): Step[] {
   });
 }
 
-/** Estimated cycles of a layer. */
+/** Share of the time of a transfer by which it holds up the cores, whose banks it takes (section 3.3: 822 / 771). */
+export const contention = 0.07;
+
+/** Estimated cycles of a layer: of each phase its longest part, or all parts where one hart does everything. */
 export function estimate(steps: readonly Step[], target: Target): number {
-  return steps.reduce(
-    (sum, step) => sum + phaseCycles + Math.max(moveCycles(step, target), computeCycles(step)),
-    0,
-  );
+  return steps.reduce((sum, step) => {
+    const moving = moveCycles(step, target);
+    const working = computeCycles(step);
+    const both = target.dma ? Math.max(moving, working + Math.ceil(contention * moving)) : moving + working;
+    return sum + phaseCycles + both;
+  }, 0);
 }
 
 function computeCycles(step: Step): number {

@@ -9,7 +9,7 @@ import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
 import { boxBytes, boxKey, rowsOfBox } from "./boxes.ts";
 import { aligned } from "./budget.ts";
 import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
-import { estimate, stepsOf } from "./pipeline.ts";
+import { contention, estimate, stepsOf } from "./pipeline.ts";
 
 /** Why nothing fits: the smallest working set there is and the largest operand in it. */
 export interface Misfit {
@@ -208,7 +208,8 @@ function judge(view: NodeView, tiling: Tiling, sample: Sample, overlap: boolean)
   // The first piece is the largest one: scale its work by the share of the output that it makes.
   const share = elementCount(shape) / Math.max(1, elementCount(tiling.shape));
   const work = sample.call.cycles * Math.min(pieces, share);
-  const cycles = (overlap ? Math.max(work, moved) + first : work + moved) + pieceOverhead * pieces;
+  const cycles = (overlap ? Math.max(moved, work + contention * moved) + first : work + moved) +
+    pieceOverhead * pieces;
   return { tiling, bytes, cycles, largest };
 }
 
