@@ -75,6 +75,8 @@ Deno.test("a vector of heads: axis 1 of four axes, blocks of columns of three", 
   assert.deepEqual(resolved([1, 4, 3, 4], [4]), { axis: 1, mul: [1, 2, 3, 4] });
   assert.deepEqual(resolved([1, 2, 6], [2]), { axis: 2, mul: [1, 1, 1, 2, 2, 2] });
   assert.deepEqual(resolved([1, 5, 3, 4], [4]), { axis: 3, mul: [1, 2, 3, 4] });
+  // Columns that are no whole number of blocks: the vector can only be meant for the channels.
+  assert.deepEqual(resolved([1, 3, 5], [3]), { axis: 1, mul: [1, 2, 3] });
 });
 
 Deno.test("a vector behind a convolution is per channel", () => {

@@ -99,6 +99,7 @@ function resolve(
         values: Array.from({ length: last }, (_, i) => values[Math.floor(i / block)]),
       };
     }
+    if (rank > 2 && shape[1] === length) return { axis: 1, values };
   } else {
     const vector = alongOneAxis(shape, own, values);
     if (vector) return vector;
