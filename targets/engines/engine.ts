@@ -17,8 +17,56 @@ export interface Box {
   readonly shape: readonly number[];
 }
 
-/** One way in which an engine's C code can do a piece of a node's work. */
+/**
+ * How an operand's box lies in L1. Dense is row major without gaps. Tiles: the last two axes are padded up to
+ * multiples of `rows` and `columns` and cut into tiles, each dense, in row-major order of tiles; the padding holds
+ * anything. Axes in front of them are outermost.
+ */
+export type Layout = "dense" | { readonly rows: number; readonly columns: number };
+
+/** A place in an operand of a piece: bytes from the start of what the pointer field points to. */
+export interface OperandPlace {
+  readonly field: string;
+  readonly offset: number;
+}
+
+/** One 64x64x64 job of ITA (ita.md, section 4). Jobs of a piece run in their order. */
+export interface AcceleratorJob {
+  readonly input: OperandPlace;
+  readonly weights: OperandPlace;
+  readonly bias?: OperandPlace;
+  /** One bias for each output row instead of each output column. */
+  readonly biasByRow?: boolean;
+  /** Absent: the accumulation goes on with the next job. */
+  readonly output?: OperandPlace;
+  readonly activation?: "relu" | "gelu";
+}
+
+/** Jobs that run under one setting of ITA's constants (ita.md, sections 3 and 7). */
+export interface AcceleratorSequence {
+  readonly layer: "attention" | "feedforward" | "linear" | "single-attention";
+  /** Tiles along sequence, embedding, projection and feed-forward dimension, 1 to 15 each. */
+  readonly tiles: { readonly s: number; readonly e: number; readonly p: number; readonly f: number };
+  /** Eight of each; the index is that of the step (Q, K, V, QK, AV, OW, F1, F2; Linear uses 0). */
+  readonly multipliers: readonly number[];
+  readonly shifts: readonly number[];
+  readonly offsets: readonly number[];
+  readonly gelu?: { readonly b: number; readonly c: number };
+  readonly activationRequant?: {
+    readonly multiplier: number;
+    readonly shift: number;
+    readonly offset: number;
+  };
+  readonly jobs: readonly AcceleratorJob[];
+}
+
+/** One way in which an engine can do a piece of a node's work. */
 export interface KernelCall {
+  /**
+   * Jobs for the accelerator, done before `kernel`, which then runs behind them on the same operands (or is "" where
+   * there is nothing left to do).
+   */
+  readonly accelerator?: readonly AcceleratorSequence[];
   /** C function: `void NAME(const struct NAME_args *args, uint32_t core, uint32_t cores)`. */
   readonly kernel: string;
   /** File of the engine's `kernels` folder that defines it (and the header of the same name declares it). */
@@ -27,9 +75,21 @@ export interface KernelCall {
    * Regions that the piece reads, by the name of the pointer field in the args struct: which input of the node,
    * and which part of it. Each is a dense row-major array of the box's shape when the kernel runs.
    */
-  readonly reads: readonly { readonly field: string; readonly input: number; readonly box: Box }[];
+  readonly reads: readonly {
+    readonly field: string;
+    readonly input: number;
+    readonly box: Box;
+    /** Dense if absent. */
+    readonly layout?: Layout;
+  }[];
   /** Regions that the piece writes (each wholly), likewise. */
-  readonly writes: readonly { readonly field: string; readonly output: number; readonly box: Box }[];
+  readonly writes: readonly {
+    readonly field: string;
+    readonly output: number;
+    readonly box: Box;
+    /** Dense if absent. */
+    readonly layout?: Layout;
+  }[];
   /** Working memory in L1 that the kernel needs while it runs: pointer field and bytes. */
   readonly scratch?: readonly { readonly field: string; readonly bytes: number }[];
   /** Lookup tables and other small constants made by the mapping, copied to L1 once a layer. */
