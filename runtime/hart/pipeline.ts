@@ -99,6 +99,8 @@ export class Pipeline {
   readonly #scoreboard: Int32Array;
   /** First cycle in which the register file's write port is not known to be taken. */
   readonly #portFrom: Float64Array;
+  /** Cycle before which no result of the hart is ready and no access answered; Infinity if none is known of. */
+  readonly #due: Float64Array;
   readonly #lastIssue: Float64Array;
   readonly #stallCause: Uint8Array;
   /** 1 while a hart waits for room in a request register. */
@@ -117,6 +119,7 @@ export class Pipeline {
     const { count } = parts.state;
     this.#scoreboard = new Int32Array(count);
     this.#portFrom = new Float64Array(count);
+    this.#due = new Float64Array(count).fill(Infinity);
     this.#lastIssue = new Float64Array(count).fill(-1);
     this.#stallCause = new Uint8Array(count);
     this.#full = new Uint8Array(count);
@@ -136,6 +139,7 @@ export class Pipeline {
 
   /** A request of a hart has been granted in `cycle`; its answer is there in cycle `ready`. */
   granted(hart: number, cycle: number, ready: number): void {
+    if (this.#due[hart] > ready) this.#due[hart] = ready;
     this.#wakeAt(hart, this.#full[hart] !== 0 ? cycle + 1 : ready + 1);
   }
 
@@ -149,259 +153,266 @@ export class Pipeline {
   }
 
   /**
-   * Lets a hart go on at time `now`, as far as it can without the others, and sets the cycle in which it must be
-   * called again.
+   * Lets each hart whose time has come go on at time `now`, as far as it can without the others, and sets the cycle
+   * in which it must go on again.
    */
-  advance(hart: number, now: number): void {
+  advance(now: number): void {
     const { state, code, control, loadStore, offload, cache } = this.#parts;
-    const { registers } = state;
+    const { registers, wake, count, pc: counters } = state;
     const { slots } = code;
-    const base = hart << 6;
     const lineBits = cache ? cache.lineBits : 0;
+    const latest = Math.min(now + lookahead, this.limit - 1);
+    const scoreboard = this.#scoreboard, portFrom = this.#portFrom, lastIssue = this.#lastIssue;
+    const { outstanding, queued } = loadStore, offloadQueued = offload.queued, due = this.#due;
     let { kinds, packed, immediates, needs, prefetches } = code;
-    let pc = state.pc[hart], t = now;
-    let last = this.#lastIssue[hart], retired = 0;
-    let horizon = now + (loadStore.queued[hart] + offload.queued[hart] !== 0 ? 1 : lookahead);
-    if (horizon >= this.limit) horizon = this.limit - 1;
-    if (control.interruptible[hart] !== 0) horizon = now;
-    this.#full[hart] = 0;
-    if (control.interrupted[hart] !== 0 && now < this.limit) {
-      pc = this.#trap(hart, control.interruptCause(hart), 0, pc);
-      t++;
-    }
 
-    let stalledAt = -1;
-    while (t <= horizon) {
-      stalledAt = -1;
-      // Fetch.
-      const slot = slots[pc >>> 12];
-      let i = (slot << 10) + (pc >>> 2 & 1023);
-      let what = slot === 0 ? 0 : kinds[i];
-      if (what === 0) {
-        i = code.decode(pc);
-        ({ kinds, packed, immediates, needs, prefetches } = code);
-        if (i < 0) {
-          if (t !== now) break;
-          state.pc[hart] = pc;
-          this.#environment.fail(hart, "fetches an instruction from where there is no memory");
-        }
-        what = kinds[i];
-      }
-      if (cache !== undefined) {
-        const target = prefetches[i];
-        if (target < 0) {
-          const ready = this.#directFetch(hart, pc, t, last);
-          if (ready > t) {
-            this.#stallCause[hart] = fetchStall;
-            stalledAt = t;
-            t = ready;
-            continue;
-          }
-        } else if (pc >>> lineBits !== cache.current[hart] || target !== cache.predicted[hart]) {
-          const ready = cache.fetch(hart, pc >>> lineBits, target, t, now);
-          if (ready !== t) {
-            if (ready === askAgain) break;
-            this.#stallCause[hart] = fetchStall;
-            stalledAt = t;
-            t = ready;
-            continue;
-          }
-        }
+    harts: for (let hart = 0; hart < count; hart++) {
+      if (wake[hart] > now) continue;
+      const base = hart << 6;
+      let pc = counters[hart], t = now;
+      let last = lastIssue[hart], retired = 0;
+      let horizon = queued[hart] + offloadQueued[hart] !== 0 && latest > now + 1 ? now + 1 : latest;
+      if (control.interruptible[hart] !== 0) horizon = now;
+      this.#full[hart] = 0;
+      if (control.interrupted[hart] !== 0) {
+        pc = this.#trap(hart, control.interruptCause(hart), 0, pc);
+        t++;
       }
 
-      // Write-back of the cycles before this one, then the scoreboard.
-      if (loadStore.outstanding[hart] + offload.pending[hart] !== 0) this.#writeBack(hart, t);
-      if ((this.#scoreboard[hart] & needs[i]) !== 0) {
-        this.#stallCause[hart] = operandStall;
-        stalledAt = t;
-        t = this.#release(hart, t);
-        continue;
-      }
-
-      const fields = packed[i], imm = immediates[i];
-      const index = fields & 255, rd = fields >>> 8 & 255;
-      const a = registers[base + (fields >>> 16 & 31)], b = registers[base + (fields >>> 24)];
-      let next = pc + 4 | 0;
-      if (what === kind.alu) {
-        registers[base + rd] = compute(index, a, b, imm, pc);
-        if (rd !== discard) this.#portFrom[hart] = t + 1;
-      } else if (what === kind.branch) {
-        if (compute(index, a, b, imm, pc) !== 0) {
-          next = pc + imm | 0;
-          if ((next & 3) !== 0) {
+      let stalledAt = -1;
+      while (t <= horizon) {
+        stalledAt = -1;
+        // Fetch.
+        const slot = slots[pc >>> 12];
+        let i = (slot << 10) + (pc >>> 2 & 1023);
+        let what = slot === 0 ? 0 : kinds[i];
+        if (what === 0) {
+          i = code.decode(pc);
+          ({ kinds, packed, immediates, needs, prefetches } = code);
+          if (i < 0) {
             if (t !== now) break;
-            pc = this.#trap(hart, causes.instructionMisaligned, next, pc);
-            t++;
-            horizon = now;
-            continue;
+            counters[hart] = pc;
+            this.#environment.fail(hart, "fetches an instruction from where there is no memory");
+          }
+          what = kinds[i];
+        }
+        // Only what concerns nobody else is done ahead of time.
+        if (what > kind.jump && t !== now) break;
+        if (cache !== undefined) {
+          const target = prefetches[i];
+          if (target < 0) {
+            const ready = this.#directFetch(hart, pc, t, last);
+            if (ready > t) {
+              this.#stallCause[hart] = fetchStall;
+              stalledAt = t;
+              t = ready;
+              continue;
+            }
+          } else if (pc >>> lineBits !== cache.current[hart] || target !== cache.predicted[hart]) {
+            const ready = cache.fetch(hart, pc >>> lineBits, target, t, now);
+            if (ready !== t) {
+              if (ready === askAgain) break;
+              this.#stallCause[hart] = fetchStall;
+              stalledAt = t;
+              t = ready;
+              continue;
+            }
           }
         }
-      } else if (what === kind.jump) {
-        const target = compute(index, a, b, imm, pc);
-        if ((target & 3) !== 0) {
-          if (t !== now) break;
-          pc = this.#trap(hart, causes.instructionMisaligned, target, pc);
-          t++;
-          horizon = now;
+
+        // Write-back of the cycles before this one, then the scoreboard.
+        if (due[hart] < t) this.#writeBack(hart, t);
+        if ((scoreboard[hart] & needs[i]) !== 0) {
+          this.#stallCause[hart] = operandStall;
+          stalledAt = t;
+          t = this.#release(hart, t);
           continue;
         }
-        registers[base + rd] = next;
-        if (rd !== discard) this.#portFrom[hart] = t + 1;
-        next = target;
-      } else {
-        // All else concerns others, and so happens in the present only.
-        if (t !== now) break;
-        if (what === kind.multiply || what === kind.divide) {
-          if (offload.queued[hart] === 2) {
-            this.#full[hart] = 1;
-            this.#stallCause[hart] = offloadStall;
-            stalledAt = t;
-            t = this.#prefetchRetry(hart, t, Infinity);
-            continue;
-          }
-          // The scoreboard hides the result until it is written back.
+
+        const fields = packed[i], imm = immediates[i];
+        const index = fields & 255, rd = fields >>> 8 & 255;
+        const a = registers[base + (fields >>> 16 & 31)], b = registers[base + (fields >>> 24)];
+        let next = pc + 4 | 0;
+        if (what === kind.alu) {
           registers[base + rd] = compute(index, a, b, imm, pc);
-          const division = what === kind.divide;
-          const cycles = division ? divisionCycles(a, b, divisionSigned[index]) : multiplicationCycles;
-          offload.issue(hart, rd, cycles, division, t);
-          if (rd !== discard) this.#scoreboard[hart] |= 1 << rd;
-        } else if (what === kind.load || what === kind.store || what === kind.atomic) {
-          const isStore = what === kind.store;
-          if (
-            loadStore.queued[hart] === 2 || loadStore.outstanding[hart] >= this.#options.outstandingMemory ||
-            (!isStore && loadStore.loads[hart] >= this.#options.outstandingLoads)
-          ) {
-            this.#stallCause[hart] = memoryStall;
-            stalledAt = t;
-            if (loadStore.queued[hart] === 2) {
-              this.#full[hart] = 1;
-              stalledAt = t;
-              t = this.#prefetchRetry(hart, t, Infinity);
-            } else {
-              t = this.#release(hart, t);
+          if (rd !== discard) portFrom[hart] = t + 1;
+        } else if (what === kind.branch) {
+          if (compute(index, a, b, imm, pc) !== 0) {
+            next = pc + imm | 0;
+            if ((next & 3) !== 0) {
+              if (t !== now) break;
+              pc = this.#trap(hart, causes.instructionMisaligned, next, pc);
+              t++;
+              horizon = now;
+              continue;
             }
-            continue;
           }
-          const address = compute(index, a, b, imm, pc);
-          if (
-            (address & (accessBytes[index] - 1)) !== 0 &&
-            (what === kind.atomic || this.#options.trapMisaligned)
-          ) {
-            pc = this.#trap(hart, this.#misalignedCause(index, isStore), address, pc);
+        } else if (what === kind.jump) {
+          const target = compute(index, a, b, imm, pc);
+          if ((target & 3) !== 0) {
+            if (t !== now) break;
+            pc = this.#trap(hart, causes.instructionMisaligned, target, pc);
             t++;
             horizon = now;
             continue;
           }
-          const region = this.#environment.find(address);
-          if (
-            region === undefined || (region.kind === "registers" && region.device === undefined) ||
-            (what !== kind.load && region.kind === "rom")
-          ) {
-            state.pc[hart] = pc;
-            this.#failAccess(hart, isStore, address, region);
-          }
-          loadStore.issue(hart, index, isStore ? noRegister : rd, address, b, region, t);
-          if (!isStore && rd !== discard) this.#scoreboard[hart] |= 1 << rd;
-        } else if (what === kind.csr) {
-          const number = imm >> 5;
-          if (number === csrNumbers.barrier && this.#options.barrier) {
-            registers[base + rd] = 0;
-            state.pc[hart] = next;
-            this.#account(hart, t, last, retired + 1);
-            this.#arrive(hart, t);
-            return;
-          }
-          state.retired[hart] += retired;
-          retired = 0;
-          const source = csrFromRegister[index] ? a : imm & 31;
-          const writes = csrUpdates[index] === "write" || (fields >>> 16 & 31) !== 0 || (imm & 31) !== 0;
-          if (!this.#accessCsr(hart, index, number, source, writes, rd, t)) {
+          registers[base + rd] = next;
+          if (rd !== discard) portFrom[hart] = t + 1;
+          next = target;
+        } else {
+          if (what === kind.multiply || what === kind.divide) {
+            if (offloadQueued[hart] === 2) {
+              this.#full[hart] = 1;
+              this.#stallCause[hart] = offloadStall;
+              stalledAt = t;
+              t = this.#prefetchRetry(hart, t, Infinity);
+              continue;
+            }
+            // The scoreboard hides the result until it is written back.
+            registers[base + rd] = compute(index, a, b, imm, pc);
+            const division = what === kind.divide;
+            const cycles = division ? divisionCycles(a, b, divisionSigned[index]) : multiplicationCycles;
+            offload.issue(hart, rd, cycles, division, t);
+            if (rd !== discard) scoreboard[hart] |= 1 << rd;
+          } else if (what === kind.load || what === kind.store || what === kind.atomic) {
+            const isStore = what === kind.store;
+            if (
+              queued[hart] === 2 || outstanding[hart] >= this.#options.outstandingMemory ||
+              (!isStore && loadStore.loads[hart] >= this.#options.outstandingLoads)
+            ) {
+              this.#stallCause[hart] = memoryStall;
+              stalledAt = t;
+              if (queued[hart] === 2) {
+                this.#full[hart] = 1;
+                stalledAt = t;
+                t = this.#prefetchRetry(hart, t, Infinity);
+              } else {
+                t = this.#release(hart, t);
+              }
+              continue;
+            }
+            const address = compute(index, a, b, imm, pc);
+            if (
+              (address & (accessBytes[index] - 1)) !== 0 &&
+              (what === kind.atomic || this.#options.trapMisaligned)
+            ) {
+              pc = this.#trap(hart, this.#misalignedCause(index, isStore), address, pc);
+              t++;
+              horizon = now;
+              continue;
+            }
+            const region = this.#environment.find(address);
+            if (
+              region === undefined || (region.kind === "registers" && region.device === undefined) ||
+              (what !== kind.load && region.kind === "rom")
+            ) {
+              counters[hart] = pc;
+              this.#failAccess(hart, isStore, address, region);
+            }
+            loadStore.issue(hart, index, isStore ? noRegister : rd, address, b, region, t);
+            if (!isStore && rd !== discard) scoreboard[hart] |= 1 << rd;
+          } else if (what === kind.csr) {
+            const number = imm >> 5;
+            if (number === csrNumbers.barrier && this.#options.barrier) {
+              registers[base + rd] = 0;
+              counters[hart] = next;
+              this.#account(hart, t, last, retired + 1);
+              this.#arrive(hart, t);
+              continue harts;
+            }
+            state.retired[hart] += retired;
+            retired = 0;
+            const source = csrFromRegister[index] ? a : imm & 31;
+            const writes = csrUpdates[index] === "write" || (fields >>> 16 & 31) !== 0 || (imm & 31) !== 0;
+            if (!this.#accessCsr(hart, index, number, source, writes, rd, t)) {
+              pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
+              t++;
+              horizon = now;
+              continue;
+            }
+            if (rd !== discard) portFrom[hart] = t + 1;
+            horizon = now;
+          } else if (what === kind.transfer && hart === this.#options.dmaHart) {
+            const { action, writes } = transfers[index]!;
+            counters[hart] = pc;
+            const result = this.#environment.transfer(hart, action, a, second(index, b, imm), t);
+            if (result === undefined) {
+              this.#stallCause[hart] = transferStall;
+              t++;
+              continue;
+            }
+            if (writes) {
+              registers[base + rd] = result;
+              offload.result(hart, rd, t + transferCycles);
+              if (due[hart] > t + transferCycles) due[hart] = t + transferCycles;
+              if (rd !== discard) scoreboard[hart] |= 1 << rd;
+            }
+          } else if (what === kind.system) {
+            horizon = now;
+            const action = systemActions[index]!;
+            if (action === "fence") {
+              if (outstanding[hart] !== 0) {
+                this.#stallCause[hart] = fenceStall;
+                stalledAt = t;
+                t = this.#release(hart, t);
+                continue;
+              }
+            } else if (action === "wfi") {
+              if (!control.wakes(hart)) {
+                counters[hart] = next;
+                this.#account(hart, t, last, retired + 1);
+                this.#stallCause[hart] = wfiStall;
+                state.activity[hart] = waitingForInterrupt;
+                wake[hart] = Infinity;
+                continue harts;
+              }
+            } else if (action === "fence.i") {
+              if (cache !== undefined) {
+                cache.flush(hart);
+                // One set of the L1 is emptied each cycle (section 8, rule 8).
+                if (t > last + 1) this.#countStall(hart, t - last - 1);
+                last = t;
+                retired++;
+                pc = next;
+                t += cache.sets;
+                this.#stallCause[hart] = fetchStall;
+                continue;
+              }
+            } else if (action === "mret") {
+              const target = control.leave(hart);
+              if (target === undefined) {
+                pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
+                t++;
+                continue;
+              }
+              next = target;
+            } else if (action !== "sfence.vma") {
+              const call = control.privilege[hart] === 3 ? causes.machineCall : causes.userCall;
+              pc = this.#trap(hart, action === "ecall" ? call : causes.breakpoint, 0, pc);
+              t++;
+              continue;
+            }
+          } else {
             pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
             t++;
             horizon = now;
             continue;
           }
-          if (rd !== discard) this.#portFrom[hart] = t + 1;
-          horizon = now;
-        } else if (what === kind.transfer && hart === this.#options.dmaHart) {
-          const { action, writes } = transfers[index]!;
-          state.pc[hart] = pc;
-          const result = this.#environment.transfer(hart, action, a, second(index, b, imm), t);
-          if (result === undefined) {
-            this.#stallCause[hart] = transferStall;
-            t++;
-            continue;
-          }
-          if (writes) {
-            registers[base + rd] = result;
-            offload.result(hart, rd, t + transferCycles);
-            if (rd !== discard) this.#scoreboard[hart] |= 1 << rd;
-          }
-        } else if (what === kind.system) {
-          horizon = now;
-          const action = systemActions[index]!;
-          if (action === "fence") {
-            if (loadStore.outstanding[hart] !== 0) {
-              this.#stallCause[hart] = fenceStall;
-              stalledAt = t;
-              t = this.#release(hart, t);
-              continue;
-            }
-          } else if (action === "wfi") {
-            if (!control.wakes(hart)) {
-              state.pc[hart] = next;
-              this.#account(hart, t, last, retired + 1);
-              this.#stallCause[hart] = wfiStall;
-              state.activity[hart] = waitingForInterrupt;
-              state.wake[hart] = Infinity;
-              return;
-            }
-          } else if (action === "fence.i") {
-            if (cache !== undefined) {
-              cache.flush(hart);
-              // One set of the L1 is emptied each cycle (section 8, rule 8).
-              if (t > last + 1) this.#countStall(hart, t - last - 1);
-              last = t;
-              retired++;
-              pc = next;
-              t += cache.sets;
-              this.#stallCause[hart] = fetchStall;
-              continue;
-            }
-          } else if (action === "mret") {
-            const target = control.leave(hart);
-            if (target === undefined) {
-              pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
-              t++;
-              continue;
-            }
-            next = target;
-          } else if (action !== "sfence.vma") {
-            const call = control.privilege[hart] === 3 ? causes.machineCall : causes.userCall;
-            pc = this.#trap(hart, action === "ecall" ? call : causes.breakpoint, 0, pc);
-            t++;
-            continue;
-          }
-        } else {
-          pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
-          t++;
-          horizon = now;
-          continue;
+          // What has been asked of others may be answered from the next cycle but one.
+          if (horizon > now + 1) horizon = now + 1;
         }
-        // What has been asked of others may be answered from the next cycle but one.
-        if (horizon > now + 1) horizon = now + 1;
+        if (t > last + 1) this.#countStall(hart, t - last - 1);
+        last = t;
+        retired++;
+        pc = next;
+        t++;
       }
-      if (t > last + 1) this.#countStall(hart, t - last - 1);
-      last = t;
-      retired++;
-      pc = next;
-      t++;
+      counters[hart] = pc;
+      wake[hart] = t;
+      this.#settled[hart] = stalledAt < 0 ? t : stalledAt;
+      lastIssue[hart] = last;
+      state.retired[hart] += retired;
     }
-    state.pc[hart] = pc;
-    state.wake[hart] = t;
-    this.#settled[hart] = stalledAt < 0 ? t : stalledAt;
-    this.#lastIssue[hart] = last;
-    state.retired[hart] += retired;
   }
 
   #account(hart: number, t: number, last: number, retired: number): void {
@@ -432,16 +443,16 @@ export class Pipeline {
   /** Writes back, one result a cycle, in the cycles before `t` in which the write port was free (section 2.1). */
   #writeBack(hart: number, t: number): void {
     const { state, loadStore, offload } = this.#parts;
-    let free = this.#portFrom[hart];
+    let free = this.#portFrom[hart], answer: number, result: number;
     for (;;) {
-      const answer = loadStore.nextReady(hart);
+      answer = loadStore.nextReady(hart);
+      result = offload.pending[hart] === 0 ? Infinity : offload.nextReady(hart);
       // The acknowledge of a store needs no port.
       if (answer < t && loadStore.nextRegister(hart) === noRegister) {
         loadStore.finish(hart, answer);
         continue;
       }
       const loaded = answer > free ? answer : free;
-      const result = offload.pending[hart] === 0 ? Infinity : offload.nextReady(hart);
       const offloaded = result > free ? result : free;
       if (loaded <= offloaded && answer !== Infinity) {
         if (loaded >= t) break;
@@ -457,6 +468,7 @@ export class Pipeline {
       }
     }
     this.#portFrom[hart] = free;
+    this.#due[hart] = Math.min(answer, result);
   }
 
   /** The cycle after the next write-back or acknowledge of a hart that issues nothing until then. */

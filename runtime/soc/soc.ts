@@ -371,10 +371,7 @@ export class Soc {
       if (accelerator !== undefined && accelerator.busy) accelerator.tick(cycle);
       if (bench !== undefined && bench.busy) bench.tick(cycle);
 
-      let next = Infinity;
-      for (let hart = 0; hart < count; hart++) {
-        if (wake[hart] <= cycle) pipeline.advance(hart, cycle);
-      }
+      pipeline.advance(cycle);
       if (loadStore.tcdmRequests !== 0) this.#tcdm!.arbitrate(cycle);
       if (loadStore.outsideRequests !== 0) this.#narrow.arbitrate(cycle);
       if (offload.requests !== 0) offload.arbitrate(cycle);
@@ -385,6 +382,7 @@ export class Soc {
         (accelerator !== undefined && accelerator.busy) || (bench !== undefined && bench.busy);
       cycle++;
       if (busy || this.#exitCode !== undefined || this.#stop !== undefined) continue;
+      let next = Infinity;
       for (let hart = 0; hart < count; hart++) if (wake[hart] < next) next = wake[hart];
       if (lines.next < next) next = lines.next;
       if (this.#clint !== undefined && this.#clint.next < next) next = this.#clint.next;
