@@ -118,7 +118,7 @@ enum ita_step {
 
 /* ---- Jobs ------------------------------------------------------------------------------------------- */
 
-/* What the jobs of a sequence have in common. Must stay where it is while a sequence is in use. */
+/* What the jobs of a sequence have in common. */
 struct ita_sequence {
     uint32_t tiles; /* ITA_TILE_COUNTS */
     /* round(acc * multiplier / 2^shift) + offset, clamped to 8 bits: a byte for each enum ita_step, ITA_BYTES. */
@@ -144,13 +144,13 @@ struct ita_job {
 
 /* The driver's memory of what it has written. Keep it in L1. */
 struct ita {
-    const struct ita_sequence *sequence;
-    const struct ita_sequence *loaded[ITA_CONTEXTS]; /* whose constants are in each context */
-    uint32_t engine[ITA_CONTEXTS];                   /* CTRL_ENGINE of each context */
-    const void *prefetched;                          /* weights of which the engine holds the first block */
-    uint32_t submitted;                              /* jobs, since ita_init */
-    uint32_t done;                                   /* of them, as far as known */
-    uint32_t interrupt;                              /* this hart's bit in the cluster's CLINT */
+    struct ita_sequence sequence;  /* the current one */
+    const void *prefetched;        /* weights of which the engine holds the first block */
+    uint32_t submitted;            /* jobs, since ita_init */
+    uint32_t done;                 /* of them, as far as known */
+    uint32_t stale;                /* a bit for each context that does not hold the constants of `sequence` */
+    uint32_t tiles[ITA_CONTEXTS];  /* TILES of each context */
+    uint32_t interrupt;            /* this hart's bit in the cluster's CLINT */
 };
 
 /* The job's weights are not those that the job before named in `next_weights`. */
@@ -163,7 +163,7 @@ struct ita {
  */
 void ita_init(struct ita *ita, const struct ita_sequence *sequence);
 
-/* Jobs submitted from now on belong to `sequence`. Not between the jobs of one accumulation. */
+/* Jobs submitted from now on belong to `sequence`, which is copied. Not between the jobs of one accumulation. */
 void ita_configure(struct ita *ita, const struct ita_sequence *sequence);
 
 /*
