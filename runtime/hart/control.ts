@@ -61,7 +61,8 @@ const plain: Record<CsrSet, readonly number[]> = {
     csr.user_high,
     csr.copift,
   ],
-  standard: [csr.mscratch, csr.mtval, csr.mcounteren, csr.mcountinhibit],
+  // One entry of memory protection, for software that sets it to allow everything; it guards nothing.
+  standard: [csr.mscratch, csr.mtval, csr.mcounteren, csr.mcountinhibit, csr.pmpcfg0, csr.pmpaddr0],
 };
 
 /** Numbers that the standard hart has and that read 0 (mhpmcounters, mhpmevents and their like). */
@@ -294,7 +295,7 @@ export class Control {
     if (counter !== csr.mcycle && counter !== csr.minstret) return;
     const now = counter === csr.mcycle ? BigInt(cycle + 1) : BigInt(this.#retired[hart] + 1);
     const offsets = counter === csr.mcycle ? this.#cycleOffset : this.#retiredOffset;
-    const previous = BigInt.asUintN(64, now + offsets[hart]);
+    const previous = BigInt.asUintN(64, now - 1n + offsets[hart]);
     const word = BigInt(value >>> 0);
     const next = number === counter ? previous >> 32n << 32n | word : word << 32n | previous & 0xffff_ffffn;
     offsets[hart] = BigInt.asIntN(64, next - now);

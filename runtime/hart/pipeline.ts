@@ -350,7 +350,8 @@ export class Pipeline {
           } else if (what === kind.system) {
             horizon = now;
             const action = systemActions[index]!;
-            if (action === "fence") {
+            // Emptying a cache takes longer than any store; without one FENCE.I has to wait as FENCE does.
+            if (action === "fence" || (action === "fence.i" && cache === undefined)) {
               if (outstanding[hart] !== 0) {
                 this.#stallCause[hart] = fenceStall;
                 stalledAt = t;

@@ -164,7 +164,9 @@ export class Dma {
 
   #check(transfer: Transfer): void {
     if (transfer.bytes === 0) return;
-    for (let row = 0; row < transfer.rows; row++) {
+    // Without strides all rows are the first one: a program may ask for 2^32 of them.
+    const rows = transfer.sourceStride + transfer.destinationStride === 0 ? 1 : transfer.rows;
+    for (let row = 0; row < rows; row++) {
       const source = transfer.source + row * transfer.sourceStride;
       const destination = transfer.destination + row * transfer.destinationStride;
       for (const [what, at] of [["reads from", source], ["writes to", destination]] as const) {
@@ -213,6 +215,8 @@ export class Dma {
       this.#pieces ??= this.#cut(transfer, start);
       const next = this.#pieces.next();
       if (next.done) {
+        // An empty transfer must not overtake the one before it.
+        if (this.#writing.length > 0) return;
         this.#waiting.shift();
         this.#pieces = undefined;
         // Nothing to move: finished at once.
