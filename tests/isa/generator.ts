@@ -1,7 +1,7 @@
 // Random rv32ima code over the instruction table. A sequence is a tree of items (instructions, loops, skips), so that
 // a failing one can be made smaller by leaving items out; whatever is left out, it still ends.
 
-import { decode, fieldsOf, immediateRange, type Operands } from "../../runtime/hart/encoding.ts";
+import { decode, encode, fieldsOf, immediateRange, type Operands } from "../../runtime/hart/encoding.ts";
 import { csrNumbers } from "../../runtime/hart/csr_names.ts";
 import { type Instruction, instructions } from "../../runtime/hart/instructions.ts";
 import type { Assembler } from "./assembler.ts";
@@ -89,6 +89,10 @@ function makers(random: Random, features: Features): Mix {
     [weight(3, 2), reservation],
     [weight(4, 2), csrAccess],
     [weight(4, 1), trap],
+    [weight(4, 1), misalignedReserve],
+    [weight(4, 1), misalignedJump],
+    [1, selfModification],
+    [1, deviceAccess],
     [1, fence],
     [weight(5, 2), (r, depth) => skip(r, depth, mix)],
     [weight(5, 1), (r, depth) => loop(r, depth, mix)],
@@ -200,7 +204,7 @@ const reservation: Maker = (random) => {
 /** CSRs on which machines must agree, each with the ways of access after which they still do. */
 const csrAccess: Maker = (random) => {
   const rd = random.pick(writable);
-  const { mscratch, mepc, mcause, mtvec, mie, mstatus, mhartid } = csrNumbers;
+  const { mscratch, mepc, mcause, mtvec, mie, mstatus, mhartid, misa, cycle } = csrNumbers;
   const scratchAccess = () => {
     const instruction = random.pick(csrs);
     return straight([instruction.name, { ...operandsFor(random, instruction), csr: mscratch }]);
@@ -208,7 +212,7 @@ const csrAccess: Maker = (random) => {
   const bit3 = () =>
     straight([random.pick(["csrrsi", "csrrci"]), { rd, imm: 8, csr: random.pick([mie, mstatus]) }]);
   const read = () =>
-    straight(["csrrs", { rd, rs1: 0, csr: random.pick([mepc, mcause, mtvec, mie, mhartid]) }]);
+    straight(["csrrs", { rd, rs1: 0, csr: random.pick([mepc, mcause, mtvec, mie, mhartid, misa]) }]);
   const writeMepc = () => {
     const source = random.pick(pointers);
     return straight(
@@ -217,7 +221,19 @@ const csrAccess: Maker = (random) => {
     );
   };
   const writeMcause = () => straight(["csrrwi", { rd, imm: random.below(16), csr: mcause }]);
-  return random.weighted([[6, scratchAccess], [2, bit3], [3, read], [1, writeMepc], [1, writeMcause]])();
+  // Nobody may write these, and nobody has a register 0x7c0 or 0x5ff.
+  const forbidden = () =>
+    straight(["csrrw", { rd, rs1: random.below(32), csr: random.pick([mhartid, cycle]) }]);
+  const unknown = () => straight(["csrrs", { rd, rs1: random.below(32), csr: random.pick([0x7c0, 0x5ff]) }]);
+  return random.weighted([
+    [6, scratchAccess],
+    [2, bit3],
+    [3, read],
+    [1, writeMepc],
+    [1, writeMcause],
+    [1, forbidden],
+    [1, unknown],
+  ])();
 };
 
 /** Opcodes with room for illegal words; no extension that a machine might have lives there. */
@@ -244,6 +260,66 @@ const trap: Maker = (random) => {
     [2, straight(["ebreak", {}])],
     [5, { emit: (code: Assembler) => code.word(word) }],
   ]);
+};
+
+/** LR traps on a misaligned address on every machine. (So do AMOs; QEMU 7.2 then says a load did it, not an AMO.) */
+const misalignedReserve: Maker = (random) => {
+  const pointer = random.pick(pointers);
+  return straight(
+    ["addi", { rd: pointer, rs1: windowRegister, imm: 4 * random.below(32) + 1 + random.below(3) }],
+    ["lr.w", { rd: random.pick(writable), rs1: pointer }],
+  );
+};
+
+/** A jump or a branch to an odd multiple of 2: it traps, if it is taken at all, and writes no link. */
+const misalignedJump: Maker = (random) => {
+  const pointer = random.pick(pointers), link = random.pick(writable);
+  const { name } = random.pick(branches);
+  return random.weighted([
+    [2, straight([name, { rs1: random.below(32), rs2: random.below(32), imm: 6 }])],
+    [1, straight(["jal", { rd: link, imm: -2 }])],
+    [
+      1,
+      straight(["auipc", { rd: pointer, imm: 0 }], ["jalr", {
+        rd: link,
+        rs1: pointer,
+        imm: 10 + random.below(2),
+      }]),
+    ],
+  ]);
+};
+
+/** Writes one of two instructions, which one a register says, over the next one but a fence.i. */
+const selfModification: Maker = (random) => {
+  const [value, mask, pointer] = [random.pick(pointers), random.pick(pointers), random.pick(pointers)];
+  if (value === mask || value === pointer) return selfModification(random, 0);
+  const [first, other] = [random.pick(computes), random.pick(computes)]
+    .map((each) => encode(each.name, operandsFor(random, each)));
+  const choice = random.below(32);
+  return {
+    emit(code) {
+      code.emit("andi", { rd: mask, rs1: choice, imm: 1 });
+      code.emit("sub", { rd: mask, rs1: 0, rs2: mask });
+      code.constant(value, first ^ other);
+      code.emit("and", { rd: value, rs1: value, rs2: mask });
+      code.constant(mask, first);
+      code.emit("xor", { rd: value, rs1: value, rs2: mask });
+      code.emit("auipc", { rd: pointer, imm: 0 });
+      code.emit("sw", { rs1: pointer, rs2: value, imm: 12 });
+      code.emit("fence.i");
+      code.word(first);
+    },
+  };
+};
+
+/** The scratch register of an ns16550 keeps a byte. */
+const deviceAccess: Maker = (random) => {
+  const pointer = random.pick(pointers);
+  return straight(
+    ["lui", { rd: pointer, imm: 0x1000_0000 }],
+    ["sb", { rs1: pointer, rs2: random.below(32), imm: 7 }],
+    [random.pick(["lb", "lbu"]), { rd: random.pick(writable), rs1: pointer, imm: 7 }],
+  );
 };
 
 const fence: Maker = (random) => straight([random.oneIn(4) ? "fence.i" : "fence", {}]);

@@ -15,7 +15,7 @@ export interface Sequence {
   user: boolean;
 }
 
-const { mtvec, mepc, mcause, mstatus, mscratch, mie } = csrNumbers;
+const { mtvec, mepc, mcause, mtval, mstatus, mscratch, mie } = csrNumbers;
 
 /** QEMU's `virt` machine. */
 const machine = { code: 0x8000_0000, data: 0x8400_0000, uart: 0x1000_0000, finisher: 0x10_0000 };
@@ -87,7 +87,7 @@ export function wordsOf(sequence: Sequence): { address: number; word: number }[]
 export const comparedNames: readonly string[] = [
   ...Array.from({ length: windowReach / 2 }, (_, i) => `window[${4 * i - windowReach}]`),
   "traps taken",
-  "hash of mepc and mcause",
+  "hash of mepc, mcause, mtval",
   "mscratch",
   ...registerNames.slice(1),
 ];
@@ -134,9 +134,9 @@ function emitPrepare(code: Assembler, prepare: Label): void {
   code.emit("jalr", { rs1: x.ra });
 }
 
-/** Counts the trap, mixes mepc and mcause into the hash, goes on behind the instruction; or ends the sequence. */
+/** Counts the trap, mixes mepc, mcause and mtval into the hash, goes on behind the instruction; or ends the sequence. */
 function emitHandler(code: Assembler, handler: Label, full: boolean): void {
-  const finish = code.label(false);
+  const [finish, noValue] = [code.label(false), code.label(false)];
   const at = (rs1: number, rs2: number, imm: number) => ({ rs1, rs2, imm });
   const into = (rd: number, imm: number) => ({ rd, rs1: windowRegister, imm });
   code.bind(handler);
@@ -152,6 +152,13 @@ function emitHandler(code: Assembler, handler: Label, full: boolean): void {
   code.emit("add", { rd: t5, rs1: t5, rs2: t6 });
   code.emit("csrrs", { rd: t6, csr: mcause });
   code.emit("xor", { rd: t5, rs1: t5, rs2: t6 });
+  // mtval where machines agree on it: of illegal words and misaligned accesses (causes 2, 4, 6; 0 at 8).
+  code.branch("beq", { rs1: t6, rs2: 0 }, noValue);
+  code.emit("andi", { rd: t6, rs1: t6, imm: 1 });
+  code.branch("bne", { rs1: t6, rs2: 0 }, noValue);
+  code.emit("csrrs", { rd: t6, csr: mtval });
+  code.emit("add", { rd: t5, rs1: t5, rs2: t6 });
+  code.bind(noValue);
   code.emit("slli", { rd: t6, rs1: t5, imm: 5 });
   code.emit("srli", { rd: t5, rs1: t5, imm: 27 });
   code.emit("or", { rd: t5, rs1: t5, rs2: t6 });

@@ -1,6 +1,6 @@
 /* Frame of the instruction tests. A test is `start machine` or `start user`, cases, `finish`; it may define a label
    `handler` for traps that it expects. gp holds the number of the case. At the end `tohost` becomes 1 if all cases
-   held, else 2 * number + 1; plus 2048 if a trap came that nobody expected. */
+   held, else 2 * number + 1; or number | 1337 if a trap came that nobody expected. */
 
 .set machine, 0x1800
 .set user, 0
@@ -49,10 +49,7 @@ trap:   csrr    t5, mcause
         la      t6, handler
         beqz    t6, 1f
         jr      t6
-1:      slli    gp, gp, 1
-        ori     gp, gp, 1
-        li      t6, 2048
-        or      gp, gp, t6
+1:      ori     gp, gp, 1337            /* as the official tests mark a trap that nobody expected */
 report: la      t6, tohost
         sw      gp, 0(t6)
         sw      zero, 4(t6)
