@@ -25,10 +25,10 @@
 
 /** The functions of dot.h and of the patch copy for one pair of types; weights are dot.h's A. */
 struct patch_functions {
-    int32_t (*pairs_a)(const void *row, int32_t depth);
+    int32_t (*pairs_a)(const void *row, int32_t stride, int32_t depth);
     int32_t (*pairs_b)(const void *column, int32_t stride, int32_t depth);
-    void (*block)(const void *row0, const void *row1, const void *columns, int32_t stride, int32_t depth,
-                  int32_t sums[4]);
+    void (*two)(const void *rows, int32_t a_stride, const void *columns, int32_t b_stride, int32_t depth, int32_t *sums);
+    void (*four)(const void *rows, int32_t a_stride, const void *columns, int32_t b_stride, int32_t depth, int32_t *sums);
     void (*copy)(const struct conv_args *args, int32_t first_channel, int32_t top, int32_t left, void *patch);
 };
 
@@ -83,15 +83,20 @@ static void multiply_patches(const struct conv_args *args, const struct patch_wo
     int32_t term0 = f->pairs_b(work->patches, 1, size);
     int32_t term1 = f->pairs_b(work->patches + work->patch_bytes, 1, size);
     const int8_t *weights = (const int8_t *)args->w + group * args->outputs * size;
-    for (int32_t output = work->outputs.first; output < work->outputs.end; output += 2) {
-        bool second = output + 1 < work->outputs.end;
+    for (int32_t output = work->outputs.first, count; output < work->outputs.end; output += count) {
         const int8_t *row = weights + output * size;
         const int32_t *term = work->terms + (output - work->outputs.first);
         int32_t channel = group * args->outputs + output;
         int32_t index = (batch * args->groups * args->outputs + channel) * pixels + pixel;
-        int32_t sums[4];
-        f->block(row, second ? row + size : row, work->patches, stride, size, sums);
-        for (int32_t i = 0; i < 1 + second; i++, channel++, index += pixels) {
+        int32_t sums[8];
+        count = min_s32(work->outputs.end - output, 4);
+        if (count == 4) {
+            f->four(row, size, work->patches, stride, size, sums);
+        } else {
+            count = min_s32(count, 2);
+            f->two(row, count == 2 ? size : 0, work->patches, stride, size, sums);
+        }
+        for (int32_t i = 0; i < count; i++, channel++, index += pixels) {
             struct requantiser r = requantiser_of(args, channel);
             int32_t base = wrap_sub(bias_of(args, channel), term[i]);
             finish(args, &r, index, wrap_add(sums[2 * i], wrap_sub(base, term0)));
@@ -123,7 +128,7 @@ static void run_patches(const struct conv_args *args, uint32_t core, uint32_t co
     for (int32_t group = 0; group < args->groups; group++) {
         const int8_t *weights = (const int8_t *)args->w + group * args->outputs * size;
         for (int32_t output = work.outputs.first; output < work.outputs.end; output++)
-            work.terms[output - work.outputs.first] = f->pairs_a(weights + output * size, size);
+            work.terms[output - work.outputs.first] = f->pairs_a(weights + output * size, 1, size);
         for (int32_t batch = 0; batch < args->batches; batch++) {
             int32_t channel = (batch * args->groups + group) * args->depth;
             int32_t end = min_s32(2 * pairs.end, pixels);
@@ -149,8 +154,8 @@ static void run_patches(const struct conv_args *args, uint32_t core, uint32_t co
 #define DEFINE_PATCHES(x, dot_types)                                                                           \
     void conv_patches_##x##_s8(const struct conv_args *args, uint32_t core, uint32_t cores)                    \
     {                                                                                                          \
-        const struct patch_functions f = {pairs_a_##dot_types, pairs_b_##dot_types, block_along_##dot_types,   \
-                                          patch_##x};                                                          \
+        const struct patch_functions f = {pairs_a_##dot_types, pairs_b_##dot_types, two_along_##dot_types,     \
+                                          four_along_##dot_types, patch_##x};                                  \
         run_patches(args, core, cores, &f);                                                                    \
     }
 

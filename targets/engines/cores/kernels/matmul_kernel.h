@@ -10,12 +10,12 @@
 
 /** The functions of dot.h for one pair of types and one way in which columns lie in memory. */
 struct dot_functions {
-    int32_t (*pairs_a)(const void *row, int32_t depth);
+    int32_t (*pairs_a)(const void *row, int32_t stride, int32_t depth);
     int32_t (*pairs_b)(const void *column, int32_t stride, int32_t depth);
     int32_t (*dot)(const void *row, const void *column, int32_t stride, int32_t depth);
-    void (*block)(const void *row0, const void *row1, const void *columns, int32_t stride, int32_t depth,
-                  int32_t sums[4]);
-    int32_t block_stride;
+    void (*two)(const void *rows, int32_t a_stride, const void *columns, int32_t b_stride, int32_t depth, int32_t *sums);
+    void (*four)(const void *rows, int32_t a_stride, const void *columns, int32_t b_stride, int32_t depth, int32_t *sums);
+    int32_t b_stride; /* of two and four */
 };
 
 /** One core's part of one matrix of the batch. Constants are null where there are none. */
@@ -107,41 +107,102 @@ static void multiply_columns(const struct matmul_args *args, const struct part *
     }
 }
 
-/** Blocks of two rows by two columns; an odd last row is computed twice and stored once. */
+/** Two columns: what is added to their sums, and how they are requantised (where rows do not differ in that). */
+struct column_pair {
+    int32_t column;
+    int32_t terms[2];
+    int32_t bias[2];
+    struct requantiser constants[2];
+};
+
+static struct column_pair column_pair_at(const struct matmul_args *args, const struct part *part, int32_t column,
+                                         const struct dot_functions *f)
+{
+    struct column_pair pair;
+    pair.column = column;
+    for (int32_t i = 0; i < 2; i++) {
+        const void *b = column_address(args, part, column + i);
+        int32_t at = (column + i) * args->bias_column;
+        pair.terms[i] = f->pairs_b(b, args->b_depth, args->depth);
+        pair.bias[i] = part->bias ? load_element(part->bias, at, args->bias_type) : 0;
+        pair.constants[i] = requantiser_at(args, part, part->rows.first, column + i);
+    }
+    return pair;
+}
+
+/** How the sums of a block are stored. */
+enum store_kind { STORE_BYTES, STORE_WORDS, STORE_ANY };
+
+/** Most products need nothing that differs from row to row but the row's term. */
+static enum store_kind store_kind_of(const struct matmul_args *args, const struct part *part)
+{
+    bool alike = args->alpha == 1 && args->beta == 1 && args->scale_row == 0;
+    alike = alike && (!part->bias || args->bias_row == 0);
+    if (alike && args->finish == MATMUL_REQUANTISE && args->y_type != ATTOFLOW_S32)
+        return STORE_BYTES;
+    if (alike && args->finish == MATMUL_PLAIN && args->y_type == ATTOFLOW_S32)
+        return STORE_WORDS;
+    return STORE_ANY;
+}
+
+/** Makes results of `rows` rows by two columns of Winograd sums. */
+static void store_block(const struct matmul_args *args, const struct part *part, enum store_kind kind, int32_t row,
+                        int32_t rows, const struct column_pair *pair, const int32_t *terms, const int32_t *sums)
+{
+    int32_t index = part->y + row * args->columns + pair->column;
+    int32_t columns = args->columns;
+    uint32_t base0 = (uint32_t)pair->bias[0] - (uint32_t)pair->terms[0];
+    uint32_t base1 = (uint32_t)pair->bias[1] - (uint32_t)pair->terms[1];
+    if (kind == STORE_BYTES) {
+        const struct requantiser r0 = pair->constants[0], r1 = pair->constants[1];
+        uint8_t *y = (uint8_t *)args->y + index;
+        for (; rows > 0; rows--, sums += 2, terms++, y += columns) {
+            int32_t y0 = (int32_t)((uint32_t)sums[0] - (uint32_t)*terms + base0);
+            int32_t y1 = (int32_t)((uint32_t)sums[1] - (uint32_t)*terms + base1);
+            y[0] = (uint8_t)requantise_narrow(y0, &r0);
+            y[1] = (uint8_t)requantise_narrow(y1, &r1);
+        }
+    } else if (kind == STORE_WORDS) {
+        int32_t *y = (int32_t *)args->y + index;
+        for (; rows > 0; rows--, sums += 2, terms++, y += columns) {
+            y[0] = (int32_t)((uint32_t)sums[0] - (uint32_t)*terms + base0);
+            y[1] = (int32_t)((uint32_t)sums[1] - (uint32_t)*terms + base1);
+        }
+    } else {
+        for (; rows > 0; rows--, sums += 2, terms++, row++) {
+            for (int32_t i = 0; i < 2; i++) {
+                struct requantiser r = requantiser_at(args, part, row, pair->column + i);
+                finish(args, part, &r, row, pair->column + i, wrap_sub(sums[i], wrap_add(*terms, pair->terms[i])));
+            }
+        }
+    }
+}
+
+/** Blocks of four or two rows by two columns; an odd last row is computed twice and stored once. */
 static void multiply_part(const struct matmul_args *args, const struct part *part, int32_t *row_terms,
                           const struct dot_functions *f)
 {
-    int32_t column = part->columns.first;
-    int32_t depth = args->depth;
-    if (part->rows.end - part->rows.first >= 2 && part->columns.end - column >= 2) {
-        for (int32_t row = part->rows.first; row < part->rows.end; row++)
-            row_terms[row - part->rows.first] = f->pairs_a(row_address(args, part, row), depth);
+    int32_t column = part->columns.first, depth = args->depth, a_row = args->a_row;
+    int32_t rows = part->rows.end - part->rows.first;
+    enum store_kind kind = store_kind_of(args, part);
+    if (rows >= 2 && part->columns.end - column >= 2) {
+        for (int32_t row = 0; row < rows; row++)
+            row_terms[row] = f->pairs_a(row_address(args, part, part->rows.first + row), 1, depth);
         for (; column + 1 < part->columns.end; column += 2) {
             const void *b = column_address(args, part, column);
-            int32_t term0 = f->pairs_b(b, args->b_depth, depth);
-            int32_t term1 = f->pairs_b(column_address(args, part, column + 1), args->b_depth, depth);
-            struct requantiser r0 = requantiser_at(args, part, part->rows.first, column);
-            struct requantiser r1 = requantiser_at(args, part, part->rows.first, column + 1);
-            for (int32_t row = part->rows.first; row < part->rows.end; row += 2) {
-                bool pair = row + 1 < part->rows.end;
-                const int32_t *term = row_terms + (row - part->rows.first);
+            struct column_pair pair = column_pair_at(args, part, column, f);
+            int32_t sums[8];
+            for (int32_t done = 0, count; done < rows; done += count) {
+                int32_t row = part->rows.first + done;
                 const void *a = row_address(args, part, row);
-                int32_t sums[4];
-                f->block(a, pair ? row_address(args, part, row + 1) : a, b, f->block_stride, depth, sums);
-                if (args->scale_row != 0) {
-                    r0 = requantiser_at(args, part, row, column);
-                    r1 = requantiser_at(args, part, row, column + 1);
+                count = min_s32(rows - done, 4);
+                if (count == 4) {
+                    f->four(a, a_row, b, f->b_stride, depth, sums);
+                } else {
+                    count = min_s32(count, 2);
+                    f->two(a, count == 2 ? a_row : 0, b, f->b_stride, depth, sums);
                 }
-                finish(args, part, &r0, row, column, wrap_sub(sums[0], wrap_add(term[0], term0)));
-                finish(args, part, &r1, row, column + 1, wrap_sub(sums[1], wrap_add(term[0], term1)));
-                if (!pair)
-                    break;
-                if (args->scale_row != 0) {
-                    r0 = requantiser_at(args, part, row + 1, column);
-                    r1 = requantiser_at(args, part, row + 1, column + 1);
-                }
-                finish(args, part, &r0, row + 1, column, wrap_sub(sums[2], wrap_add(term[1], term0)));
-                finish(args, part, &r1, row + 1, column + 1, wrap_sub(sums[3], wrap_add(term[1], term1)));
+                store_block(args, part, kind, row, count, &pair, row_terms + done, sums);
             }
         }
     }
@@ -193,14 +254,14 @@ static void multiply(const struct matmul_args *args, uint32_t core, uint32_t cor
 #define MATMUL_DEFINE(types)                                                                                   \
     void matmul_##types(const struct matmul_args *args, uint32_t core, uint32_t cores)                         \
     {                                                                                                          \
-        const struct dot_functions f = {pairs_a_##types, pairs_b_##types, dot_##types, block_across_##types,   \
-                                        args->b_depth};                                                        \
+        const struct dot_functions f = {pairs_a_##types,    pairs_b_##types,     dot_##types, two_across_##types,\
+                                        four_across_##types, args->b_depth};                                   \
         multiply(args, core, cores, &f);                                                                       \
     }                                                                                                          \
     void matmul_##types##_transposed(const struct matmul_args *args, uint32_t core, uint32_t cores)            \
     {                                                                                                          \
-        const struct dot_functions f = {pairs_a_##types, pairs_b_##types, dot_##types, block_along_##types,    \
-                                        args->b_column};                                                       \
+        const struct dot_functions f = {pairs_a_##types,   pairs_b_##types,      dot_##types, two_along_##types,\
+                                        four_along_##types, args->b_column};                                   \
         multiply(args, core, cores, &f);                                                                       \
     }
 
