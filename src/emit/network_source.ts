@@ -61,7 +61,9 @@ function arrayDefinition({ endpoint, array }: EndpointSymbol): string {
 }
 
 function kernelWrapper(kernel: string): string {
-  return `static void run_${kernel}(const void *args, uint32_t core, uint32_t cores)
+  return `_Static_assert(sizeof(struct ${kernel}_args) <= NETWORK_TASK_BYTES, "the task fits its slot");
+
+static void run_${kernel}(const void *args, uint32_t core, uint32_t cores)
 {
     ${kernel}((const struct ${kernel}_args *)args, core, cores);
 }

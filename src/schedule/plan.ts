@@ -3,9 +3,8 @@
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
 import { elementCount, type Model } from "../model/types.ts";
-import { aligned, l1Budget } from "./budget.ts";
+import { aligned, l1Budget, taskBytesLimit } from "./budget.ts";
 import { type Engines, enginesFor, viewOf } from "./choose_engine.ts";
-import { argsBytes } from "./lay_out.ts";
 import { memoryUse, placeTensors } from "./place_tensors.ts";
 import { LayerPlanner } from "./plan_layers.ts";
 import type { Endpoint, Layer, Program } from "./program.ts";
@@ -64,7 +63,7 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
     constants,
     layers,
     arenas: { l1: l1Arena, l2: l2.arenaBytes },
-    taskBytes: mostTaskBytes(layers),
+    taskBytes: taskBytesLimit,
     memories,
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
     parameters: [...model.tensors.values()]
@@ -105,12 +104,4 @@ function endpoints(model: Model, names: readonly string[], groups: Storage["inpu
     const { dtype, shape } = model.tensors.get(name)!;
     return { name, dtype, shape, place: { buffer: groups[i].name, offset: 0 } };
   });
-}
-
-function mostTaskBytes(layers: readonly Layer[]): number {
-  let most = 0;
-  for (const { phases } of layers) {
-    for (const { cores } of phases) if (cores) most = Math.max(most, argsBytes(cores));
-  }
-  return most;
 }

@@ -125,7 +125,7 @@ export interface Program {
   readonly layers: readonly Layer[];
   /** Bytes of the arenas in which activations (L2) and tiles (L1) have their offsets. */
   readonly arenas: Readonly<Record<"l1" | "l2", number>>;
-  /** Bytes of the largest task's args struct. */
+  /** Bytes that the runtime keeps for a task's args struct; a struct has room for optional fields too. */
   readonly taskBytes: number;
   readonly memories: readonly MemoryUse[];
   readonly macs: number;
