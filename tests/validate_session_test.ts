@@ -84,7 +84,7 @@ Deno.test("a wrong machine is found out, down to the operator", async () => {
   assert.equal(summary.mismatches, 1);
   assert.deepEqual(reports[0].outputs[0].first, { index: [1, 1], actual: 63, expected: 60 });
   assert.equal(reports[0].layers!.first!.node, "add");
-  const text = inferenceLines(reports[0], 12).join("\n");
+  const text = inferenceLines(reports[0]).join("\n");
   assert.match(
     text,
     /output sum \[2,3\] against the reference: 6 elements, 1 mismatches, max difference 3, first at \[1,1\]: 63 instead of 60/,

@@ -179,6 +179,12 @@ export class Session {
       layers.push(await this.#readLayer(state.layer - 1));
       await this.#mailbox.write("resume", state.layer);
     }
+    if (options.layers && layers.length !== this.manifest.layers.length) {
+      throw new SessionError(
+        `the program paused behind ${layers.length} of ${this.manifest.layers.length} layers`,
+        { where: this.#place(what, state) },
+      );
+    }
     return {
       index: this.#count,
       outputs: await this.#readTensors(this.manifest.outputs),

@@ -4,11 +4,11 @@ import { displayName } from "../host/names.ts";
 import type { InferenceReport, LayerReport, OutputReport, Summary } from "./validate.ts";
 
 /** Lines for one inference: each output, the first layer that differs, cycles. */
-export function inferenceLines(report: InferenceReport, macs: number): string[] {
+export function inferenceLines(report: InferenceReport): string[] {
   const lines = [`inference ${report.index}`];
   for (const output of report.outputs) lines.push(`  ${outputLine(output)}`);
   if (report.layers) lines.push(`  ${layersLine(report.layers)}`);
-  lines.push(`  ${number(report.cycles)} cycles${rate(macs, report.cycles)}`);
+  lines.push(`  ${number(report.cycles)} cycles${rate(report.macs, report.cycles)}`);
   return lines;
 }
 
@@ -33,6 +33,7 @@ export function inferenceObject(report: InferenceReport): Record<string, unknown
     type: "inference",
     index: report.index,
     cycles: report.cycles,
+    macs: report.macs,
     outputs: report.outputs.map(finite),
     ...(report.layers
       ? { layers: { ...report.layers, first: report.layers.first && finite(report.layers.first) } }

@@ -42,6 +42,7 @@ export interface LayerReport extends Comparison {
 export interface InferenceReport {
   readonly index: number;
   readonly cycles: number;
+  readonly macs: number;
   readonly outputs: readonly OutputReport[];
   /** Layers compared, and the first that differs; present if layers were compared. */
   readonly layers?: { readonly compared: number; readonly differing: number; readonly first?: LayerReport };
@@ -93,7 +94,14 @@ export async function* validateSession(
     mismatches += outputs.reduce((sum, output) => sum + output.mismatches, 0);
     cycles += result.cycles;
     differing += layers?.differing ?? 0;
-    yield { index: i, cycles: result.cycles, outputs, ...(layers ? { layers } : {}), result };
+    yield {
+      index: i,
+      cycles: result.cycles,
+      macs: manifest.macs,
+      outputs,
+      ...(layers ? { layers } : {}),
+      result,
+    };
   }
   const macs = manifest.macs * inferences.length;
   return {

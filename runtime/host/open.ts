@@ -1,0 +1,47 @@
+// Opens a session: brings together the folder that `generate` has written, a machine and the mailbox.
+
+import { EmulatorTransport } from "./emulator.ts";
+import { type GeneratedImage, readGeneratedImage } from "./folder.ts";
+import { Session } from "./session.ts";
+import type { Transport } from "./transport.ts";
+
+/** How a session is opened. */
+export interface SessionOptions {
+  /** The machine; by default an emulator of the target that the image was made for. */
+  readonly transport?: Transport;
+  /** Cycles after which the start or an inference counts as hung. By default a hundred times the estimate. */
+  readonly maxCycles?: number;
+  /** Takes what the program prints; by default that is dropped. Only for the default transport. */
+  readonly console?: (text: string) => void;
+}
+
+/**
+ * Loads a generated image into a machine and starts it.
+ *
+ * @param source folder that `generate` has written, or its content
+ * @throws {AttoflowError} if a file is wrong, the machine cannot be reached or the image does not come up
+ *
+ * @example Run one inference on the emulator
+ * ```ts ignore
+ * await using session = await openSession("out/encoder");
+ * const { outputs, cycles } = await session.infer([new Int8Array(3 * 32 * 32)]);
+ * console.log(outputs[0].data, cycles);
+ * ```
+ */
+export async function openSession(
+  source: string | GeneratedImage,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const { manifest, target, image } = typeof source === "string" ? await readGeneratedImage(source) : source;
+  const transport = options.transport ?? new EmulatorTransport(target, { console: options.console });
+  try {
+    await transport.load(image);
+    await transport.start();
+    const session = new Session(manifest, transport, image, options.maxCycles);
+    await session.start();
+    return session;
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+// `validate DIR --inputs X.npz`: runs a generated image on the emulator and compares every bit.
+
+import { flag, option, optional, withDefault } from "@optique/core";
+import {
+  inferenceLines,
+  inferenceObject,
+  summaryLines,
+  summaryObject,
+} from "../../runtime/validate/report.ts";
+import type { Summary } from "../../runtime/validate/validate.ts";
+import { defineCommand, plain } from "./command.ts";
+import { jsonOption, maxCyclesOption, pathArgument, textValue } from "./options.ts";
+import { print, printJson, say } from "./output.ts";
+import { validate, type ValidateOptions } from "./validate_folder.ts";
+
+/** The command. */
+export const validateCommand = defineCommand("validate", {
+  summary: "Run a generated image on the emulator and compare every bit.",
+  details:
+    "Runs every inference of the npz file(s) on the emulated target and compares each output with the reference " +
+    "meaning of the operators and, with --expect, with outputs from elsewhere. Arrays match inputs and outputs by " +
+    "order; an array with k times the elements holds k inferences. Exit status 1 on any mismatch.",
+  examples: [
+    "validate out/encoder --inputs inputs.npz",
+    "validate out/encoder --inputs inputs.npz --expect outputs.npz --layers",
+  ],
+}, {
+  folder: pathArgument("DIR", "Folder that generate has written."),
+  inputs: option("--inputs", textValue("X.npz"), { description: plain("Inputs of one or more inferences.") }),
+  expect: optional(option("--expect", textValue("Y.npz"), { description: plain("Expected outputs.") })),
+  layers: withDefault(
+    flag("--layers", {
+      description: plain("Compare every intermediate tensor and name the first operator that differs."),
+    }),
+    false,
+  ),
+  maxCycles: maxCyclesOption,
+  json: jsonOption,
+}, async ({ folder, json, ...options }) => {
+  const summary = await printValidation(folder, { ...options, note: (text) => say(`note: ${text}`) }, json);
+  return summary.bitExact ? 0 : 1;
+});
+
+/** Validates and prints: a block for each inference, then the summary. */
+export async function printValidation(
+  folder: string,
+  options: ValidateOptions,
+  json: boolean,
+): Promise<Summary> {
+  const run = validate(folder, options);
+  for (;;) {
+    const step = await run.next();
+    if (step.done) {
+      if (json) printJson(summaryObject(step.value));
+      else print(...summaryLines(step.value));
+      return step.value;
+    }
+    if (json) printJson(inferenceObject(step.value));
+    else print(...inferenceLines(step.value));
+  }
+}
