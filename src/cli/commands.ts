@@ -1,10 +1,13 @@
 // All commands, in the order in which help lists them.
 
 import { analyzeCommand } from "./analyze.ts";
+import { benchCommand } from "./bench.ts";
 import { type CommandParser, defineGroup } from "./command.ts";
+import { conformanceIsa } from "./conformance_isa.ts";
 import { conformanceIta } from "./conformance_ita.ts";
 import { conformanceNetworks } from "./conformance_networks.ts";
 import { demoCommand } from "./demo.ts";
+import { emulateCommand } from "./emulate.ts";
 import { generateCommand } from "./generate.ts";
 import { setupCommand } from "./setup.ts";
 import { targetCommand } from "./target.ts";
@@ -17,9 +20,12 @@ export const commands: readonly CommandParser[] = [
   generateCommand,
   analyzeCommand,
   validateCommand,
+  emulateCommand,
   defineGroup("conformance", "Compare with networks, programs and vectors of others.", [
     conformanceNetworks,
+    conformanceIsa,
     conformanceIta,
   ]),
+  benchCommand,
   targetCommand,
 ];

@@ -1,0 +1,145 @@
+// `bench`: how fast the emulator is on this machine, and how fast the generated code is on the emulated one.
+
+import { buildEncoder } from "../../examples/encoder/encoder.ts";
+import { conv, gemm, type KernelExample, softmax } from "../../examples/kernels.ts";
+import { EmulatorTransport } from "../../runtime/host/emulator.ts";
+import { readGeneratedImage } from "../../runtime/host/folder.ts";
+import { openSession } from "../../runtime/host/open.ts";
+import { benchIta } from "../../targets/engines/ita/bench.ts";
+import { loadTarget } from "../../targets/load.ts";
+import type { Target } from "../../targets/schema.ts";
+import { generate } from "../generate.ts";
+import { exportModel } from "../onnx/export.ts";
+import { defineCommand } from "./command.ts";
+import { compilerOption, jsonOption, targetOption } from "./options.ts";
+import { grouped, print, printJson, tableLines } from "./output.ts";
+import { ensureCompiler } from "./setup.ts";
+import { withTemporaryFolder } from "./temporary.ts";
+
+/** Host seconds for which a network is measured, behind a first inference that does not count. */
+const seconds = 1;
+
+/** What was measured of one network. */
+interface Measurement {
+  readonly network: string;
+  readonly macs: number;
+  /** Cluster cycles of one inference. */
+  readonly cycles: number;
+  readonly macsPerCycle: number;
+  /** Seconds of one inference on the target at its clock, and on this host emulated. */
+  readonly targetSeconds: number;
+  readonly hostSeconds: number;
+  /** Emulated instructions and cycles in a second of the host, all harts together. */
+  readonly instructionsPerSecond: number;
+  readonly cyclesPerSecond: number;
+}
+
+/** The command. */
+export const benchCommand = defineCommand("bench", {
+  summary: "Measure the emulator and whole inferences.",
+  details:
+    "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
+    "target, the time that the emulator takes for it and the instructions that it emulates in a second.",
+  examples: ["bench", "bench --cc clang --json"],
+}, {
+  target: targetOption,
+  cc: compilerOption,
+  json: jsonOption,
+}, async ({ target: name, cc, json }) => {
+  const target = await loadTarget(name);
+  await ensureCompiler();
+  const encoder = buildEncoder();
+  const networks: KernelExample[] = [
+    { model: encoder.model, inputs: [encoder.images[0]] },
+    gemm(128, 128, 128),
+    conv(32, 16, 32),
+    softmax(128, 128),
+  ];
+  const measurements = await withTemporaryFolder(async (folder) => {
+    const done: Measurement[] = [];
+    for (const [i, network] of networks.entries()) {
+      done.push(await measure(network, target, `${folder}/${i}`, cc));
+      if (json) printJson({ type: "network", ...done[i] });
+    }
+    return done;
+  });
+  const ita = target.ita && benchIta(target.ita);
+  if (json) {
+    if (ita) printJson({ type: "ita", ...ita });
+    return 0;
+  }
+  print(...measurementLines(measurements));
+  if (ita) {
+    print(
+      "",
+      `ITA's device: ${ita.gmacPerSecond.toFixed(1)} GMAC/s, ${
+        ita.innerJob.toFixed(1)
+      } µs for a 64x64x64 job`,
+    );
+  }
+  return 0;
+});
+
+async function measure(
+  { model, inputs }: KernelExample,
+  target: Target,
+  folder: string,
+  cc: string | undefined,
+): Promise<Measurement> {
+  const bytes = exportModel(model);
+  await generate({ bytes, import: { name: model.name, softmaxShift: 0 }, target, out: folder, cc });
+  const generated = await readGeneratedImage(folder);
+  const transport = new EmulatorTransport(target);
+  const counts = () => {
+    const harts = transport.statistics();
+    return { instructions: harts.reduce((sum, hart) => sum + hart.instructions, 0), cycles: harts[0].cycles };
+  };
+  await using session = await openSession(generated, { transport });
+  const { cycles } = await session.infer(inputs);
+  const before = counts();
+  const start = performance.now();
+  let inferences = 0;
+  let elapsed: number;
+  do {
+    await session.infer(inputs);
+    inferences++;
+    elapsed = (performance.now() - start) / 1000;
+  } while (elapsed < seconds);
+  const after = counts();
+  const { macs } = generated.manifest;
+  return {
+    network: model.name,
+    macs,
+    cycles,
+    macsPerCycle: macs / cycles,
+    targetSeconds: cycles / target.clock.hertz,
+    hostSeconds: elapsed / inferences,
+    instructionsPerSecond: (after.instructions - before.instructions) / elapsed,
+    cyclesPerSecond: (after.cycles - before.cycles) / elapsed,
+  };
+}
+
+function measurementLines(measurements: readonly Measurement[]): string[] {
+  return tableLines([
+    [
+      "network",
+      "MACs",
+      "cycles",
+      "MACs/cycle",
+      "ms on target",
+      "ms emulated",
+      "M instructions/s",
+      "M cycles/s",
+    ],
+    ...measurements.map((m) => [
+      m.network,
+      grouped(m.macs),
+      grouped(m.cycles),
+      m.macsPerCycle.toFixed(2),
+      (1000 * m.targetSeconds).toFixed(3),
+      (1000 * m.hostSeconds).toFixed(1),
+      (m.instructionsPerSecond / 1e6).toFixed(2),
+      (m.cyclesPerSecond / 1e6).toFixed(3),
+    ]),
+  ], [1, 2, 3, 4, 5, 6, 7]);
+}
