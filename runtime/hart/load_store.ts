@@ -14,6 +14,8 @@ export class LoadStoreUnits {
   /** Harts whose oldest request goes to the TCDM, and to the outside, as masks. */
   tcdmRequests = 0;
   outsideRequests = 0;
+  /** Harts whose oldest request was issued in this cycle, and so cannot be granted in it. */
+  fresh = 0;
 
   /** Requests in the register, and which of its two places is the older. */
   readonly queued: Uint8Array;
@@ -23,7 +25,6 @@ export class LoadStoreUnits {
   readonly register: Uint8Array;
   readonly address: Int32Array;
   readonly value: Int32Array;
-  readonly issued: Float64Array;
   readonly region: Region[] = [];
 
   /** Accesses that are not finished, and loads among them. */
@@ -45,7 +46,6 @@ export class LoadStoreUnits {
     this.register = new Uint8Array(harts * 2);
     this.address = new Int32Array(harts * 2);
     this.value = new Int32Array(harts * 2);
-    this.issued = new Float64Array(harts * 2);
     this.outstanding = new Uint8Array(harts);
     this.loads = new Uint8Array(harts);
     this.#head = new Uint8Array(harts);
@@ -64,7 +64,6 @@ export class LoadStoreUnits {
     address: number,
     value: number,
     region: Region,
-    cycle: number,
   ): void {
     const place = hart * 2 + ((this.#oldest[hart] + this.queued[hart]) & 1);
     this.instruction[place] = instruction;
@@ -72,8 +71,10 @@ export class LoadStoreUnits {
     this.address[place] = address;
     this.value[place] = value;
     this.region[place] = region;
-    this.issued[place] = cycle;
-    if (this.queued[hart]++ === 0) this.#announce(hart, region);
+    if (this.queued[hart]++ === 0) {
+      this.#announce(hart, region);
+      this.fresh |= 1 << hart;
+    }
     const entry = hart * queueSize + ((this.#head[hart] + this.outstanding[hart]) & (queueSize - 1));
     this.#ready[entry] = Infinity;
     this.#target[entry] = register;

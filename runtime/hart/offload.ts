@@ -26,6 +26,8 @@ export const multiplicationCycles = 2;
 export class OffloadUnits {
   /** Harts with a request, as a mask. */
   requests = 0;
+  /** Harts whose oldest request was issued in this cycle, and so cannot be granted in it. */
+  #fresh = 0;
   /** Requests of each hart that are not granted: at most two. */
   readonly queued: Uint8Array;
   /** Results of each hart that are not written back. */
@@ -33,7 +35,6 @@ export class OffloadUnits {
   readonly #oldest: Uint8Array;
   readonly #cycles: Uint8Array;
   readonly #register: Uint8Array;
-  readonly #issued: Float64Array;
   readonly #ready: Float64Array;
   readonly #result: Uint8Array;
   readonly #dividerFree: Float64Array;
@@ -52,29 +53,24 @@ export class OffloadUnits {
     this.#oldest = new Uint8Array(harts);
     this.#cycles = new Uint8Array(harts * 2);
     this.#register = new Uint8Array(harts * 2);
-    this.#issued = new Float64Array(harts * 2);
     this.#ready = new Float64Array(harts * places);
     this.#result = new Uint8Array(harts * places);
     this.#dividerFree = new Float64Array(shared ? 1 : harts);
   }
 
   /** Queues a multiplication or division that takes `cycles` from its grant; there must be room. */
-  issue(hart: number, register: number, cycles: number, division: boolean, cycle: number): void {
+  issue(hart: number, register: number, cycles: number, division: boolean): void {
     const place = hart * 2 + ((this.#oldest[hart] + this.queued[hart]) & 1);
     this.#cycles[place] = division ? cycles | 0x80 : cycles;
     this.#register[place] = register;
-    this.#issued[place] = cycle;
-    this.queued[hart]++;
+    if (this.queued[hart]++ === 0) this.#fresh |= 1 << hart;
     this.requests |= 1 << hart;
   }
 
   /** Grants what multiplier and divider take in `cycle`. */
   arbitrate(cycle: number): void {
-    let requests = 0;
-    for (let rest = this.requests; rest !== 0; rest &= rest - 1) {
-      const hart = lowestBit(rest);
-      if (this.#issued[hart * 2 + this.#oldest[hart]] < cycle) requests |= 1 << hart;
-    }
+    let requests = this.requests & ~this.#fresh;
+    this.#fresh = 0;
     if (requests === 0) return;
     if (this.#shared) {
       const hart = winner(requests, this.#pointer, this.#levels);

@@ -65,6 +65,8 @@ const [
   transferStall,
 ] = stallCauses.keys() as unknown as number[];
 
+const noLines = new Int32Array(0);
+
 const systemActions = instructions.map(({ meaning }): SystemAction | undefined =>
   meaning.kind === "system" ? meaning.action : undefined
 );
@@ -140,7 +142,9 @@ export class Pipeline {
   /** A request of a hart has been granted in `cycle`; its answer is there in cycle `ready`. */
   granted(hart: number, cycle: number, ready: number): void {
     if (this.#due[hart] > ready) this.#due[hart] = ready;
-    this.#wakeAt(hart, this.#full[hart] !== 0 ? cycle + 1 : ready + 1);
+    const full = this.#full[hart] !== 0;
+    this.#full[hart] = 0;
+    this.#wakeAt(hart, full ? cycle + 1 : ready + 1);
   }
 
   /** An interrupt line of a hart has changed. */
@@ -161,6 +165,8 @@ export class Pipeline {
     const { registers, wake, count, pc: counters } = state;
     const { slots } = code;
     const lineBits = cache ? cache.lineBits : 0;
+    const current = cache ? cache.current : noLines, predicted = cache ? cache.predicted : noLines;
+    const { interruptible } = control, { outstandingLoads, outstandingMemory } = this.#options;
     const latest = Math.min(now + lookahead, this.limit - 1);
     const scoreboard = this.#scoreboard, portFrom = this.#portFrom, lastIssue = this.#lastIssue;
     const { outstanding, queued } = loadStore, offloadQueued = offload.queued, due = this.#due;
@@ -172,11 +178,12 @@ export class Pipeline {
       let pc = counters[hart], t = now;
       let last = lastIssue[hart], retired = 0;
       let horizon = queued[hart] + offloadQueued[hart] !== 0 && latest > now + 1 ? now + 1 : latest;
-      if (control.interruptible[hart] !== 0) horizon = now;
-      this.#full[hart] = 0;
-      if (control.interrupted[hart] !== 0) {
-        pc = this.#trap(hart, control.interruptCause(hart), 0, pc);
-        t++;
+      if (interruptible[hart] !== 0) {
+        horizon = now;
+        if (control.interrupted[hart] !== 0) {
+          pc = this.#trap(hart, control.interruptCause(hart), 0, pc);
+          t++;
+        }
       }
 
       let stalledAt = -1;
@@ -208,7 +215,7 @@ export class Pipeline {
               t = ready;
               continue;
             }
-          } else if (pc >>> lineBits !== cache.current[hart] || target !== cache.predicted[hart]) {
+          } else if (pc >>> lineBits !== current[hart] || target !== predicted[hart]) {
             const ready = cache.fetch(hart, pc >>> lineBits, target, t, now);
             if (ready !== t) {
               if (ready === askAgain) break;
@@ -272,13 +279,13 @@ export class Pipeline {
             registers[base + rd] = compute(index, a, b, imm, pc);
             const division = what === kind.divide;
             const cycles = division ? divisionCycles(a, b, divisionSigned[index]) : multiplicationCycles;
-            offload.issue(hart, rd, cycles, division, t);
+            offload.issue(hart, rd, cycles, division);
             if (rd !== discard) scoreboard[hart] |= 1 << rd;
           } else if (what === kind.load || what === kind.store || what === kind.atomic) {
             const isStore = what === kind.store;
             if (
-              queued[hart] === 2 || outstanding[hart] >= this.#options.outstandingMemory ||
-              (!isStore && loadStore.loads[hart] >= this.#options.outstandingLoads)
+              queued[hart] === 2 || outstanding[hart] >= outstandingMemory ||
+              (!isStore && loadStore.loads[hart] >= outstandingLoads)
             ) {
               this.#stallCause[hart] = memoryStall;
               stalledAt = t;
@@ -309,7 +316,7 @@ export class Pipeline {
               counters[hart] = pc;
               this.#failAccess(hart, isStore, address, region);
             }
-            loadStore.issue(hart, index, isStore ? noRegister : rd, address, b, region, t);
+            loadStore.issue(hart, index, isStore ? noRegister : rd, address, b, region);
             if (!isStore && rd !== discard) scoreboard[hart] |= 1 << rd;
           } else if (what === kind.csr) {
             const number = imm >> 5;

@@ -30,12 +30,14 @@ export interface Region {
 }
 
 const pageBits = 12;
-/** Table entry of a page that several regions share. */
-const shared = 255;
+/** Table entry of a page that no region fills. */
+const partial = 255;
 
 /** All regions of a SoC. */
 export class MemoryMap {
   readonly regions: Region[] = [];
+  /** Regions by the entries of the page table; entry 0 is nothing. */
+  readonly #byEntry: (Region | undefined)[] = [undefined];
   readonly #pages = new Uint8Array(2 ** (32 - pageBits));
 
   constructor(target: Target) {
@@ -91,22 +93,24 @@ export class MemoryMap {
 
   #add(region: Region): void {
     this.regions.push(region);
-    if (this.regions.length >= shared) {
+    this.#byEntry.push(region);
+    if (this.regions.length >= partial) {
       throw new AttoflowError("the target has too many memories and peripherals");
     }
-    const last = (region.base + region.size - 1) >>> pageBits;
-    for (let page = region.base >>> pageBits; page <= last; page++) {
-      this.#pages[page] = this.#pages[page] === 0 ? this.regions.length : shared;
+    const end = region.base + region.size;
+    for (let page = region.base >>> pageBits; page <= (end - 1) >>> pageBits; page++) {
+      const start = page * 2 ** pageBits;
+      const filled = start >= region.base && start + 2 ** pageBits <= end;
+      this.#pages[page] = filled ? this.regions.length : partial;
     }
   }
 
   /** The region that an address is in, if any. `address` may be signed or unsigned. */
   find(address: number): Region | undefined {
-    const index = this.#pages[address >>> pageBits];
-    if (index === 0) return undefined;
-    if (index === shared) return this.regions.find((region) => contains(region, address));
-    const region = this.regions[index - 1];
-    return contains(region, address) ? region : undefined;
+    const entry = this.#pages[address >>> pageBits];
+    return entry === partial
+      ? this.regions.find((region) => contains(region, address))
+      : this.#byEntry[entry];
   }
 
   /** The memory that holds all of a span; undefined if any of it is outside of one memory. */

@@ -78,11 +78,10 @@ export class NarrowPath {
 
   /** Grants one request of a cycle. */
   arbitrate(cycle: number): void {
-    const { outsideRequests, issued, instruction, region, loadsFrom } = this.#loadStore;
+    const { outsideRequests, fresh, instruction, region, loadsFrom } = this.#loadStore;
     let requests = 0;
-    for (let rest = outsideRequests; rest !== 0; rest &= rest - 1) {
+    for (let rest = outsideRequests & ~fresh; rest !== 0; rest &= rest - 1) {
       const hart = lowestBit(rest), place = this.#loadStore.oldest(hart);
-      if (issued[place] >= cycle) continue;
       if (loadsFrom[hart] > cycle && !isStore[instruction[place]]) continue;
       requests |= 1 << hart;
     }

@@ -374,6 +374,7 @@ export class Soc {
       pipeline.advance(cycle);
       if (loadStore.tcdmRequests !== 0) this.#tcdm!.arbitrate(cycle);
       if (loadStore.outsideRequests !== 0) this.#narrow.arbitrate(cycle);
+      loadStore.fresh = 0;
       if (offload.requests !== 0) offload.arbitrate(cycle);
       if (cache !== undefined && cache.requests !== 0) cache.arbitrate(cycle);
 

@@ -31,7 +31,7 @@ export class Tcdm implements WidePort, Reservations {
   readonly #bankMask: number;
   readonly #rowBits: number;
   readonly #levels: number;
-  /** Cycle in which a wide access last took each bank; first cycle in which each bank is free of AMOs. */
+  /** Cycle in which a wide access last took each bank; first cycle in which a hart can have each bank. */
   readonly #taken: Float64Array;
   readonly #free: Float64Array;
   readonly #pointers: Uint8Array;
@@ -83,7 +83,11 @@ export class Tcdm implements WidePort, Reservations {
   take(address: number, bytes: number, cycle: number): void {
     const first = (address - this.base) >>> this.#width,
       last = (address - this.base + bytes - 1) >>> this.#width;
-    for (let word = first; word <= last; word++) this.#taken[word & this.#bankMask] = cycle;
+    for (let word = first; word <= last; word++) {
+      const bank = word & this.#bankMask;
+      this.#taken[bank] = cycle;
+      if (this.#free[bank] <= cycle) this.#free[bank] = cycle + 1;
+    }
   }
 
   /** Whether no wide access has any bank of a span in a cycle. */
@@ -112,15 +116,14 @@ export class Tcdm implements WidePort, Reservations {
 
   /** Grants the harts' requests of a cycle. */
   arbitrate(cycle: number): void {
-    const { tcdmRequests, issued, address, instruction, loadsFrom } = this.#loadStore;
+    const { tcdmRequests, fresh, address, instruction, loadsFrom } = this.#loadStore;
     let banks = 0;
     let only = -1;
-    for (let rest = tcdmRequests; rest !== 0; rest &= rest - 1) {
+    for (let rest = tcdmRequests & ~fresh; rest !== 0; rest &= rest - 1) {
       const hart = lowestBit(rest), place = this.#loadStore.oldest(hart);
-      if (issued[place] >= cycle) continue;
       if (loadsFrom[hart] > cycle && !isStore[instruction[place]]) continue;
       const bank = this.#bank(address[place]);
-      if (this.#taken[bank] === cycle || this.#free[bank] > cycle) {
+      if (this.#free[bank] > cycle) {
         this.conflicts++;
         continue;
       }
