@@ -6,6 +6,7 @@ import { type CommandParser, defineGroup } from "./command.ts";
 import { conformanceIsa } from "./conformance_isa.ts";
 import { conformanceIta } from "./conformance_ita.ts";
 import { conformanceNetworks } from "./conformance_networks.ts";
+import { conformanceTiming } from "./conformance_timing.ts";
 import { demoCommand } from "./demo.ts";
 import { emulateCommand } from "./emulate.ts";
 import { generateCommand } from "./generate.ts";
@@ -25,6 +26,7 @@ export const commands: readonly CommandParser[] = [
     conformanceNetworks,
     conformanceIsa,
     conformanceIta,
+    conformanceTiming,
   ]),
   benchCommand,
   targetCommand,
