@@ -36,20 +36,30 @@ export interface CodeSource {
   cacheable(address: number): boolean;
 }
 
-/** The decoded instructions of all harts. */
+/** Words of a record: what {@link packFields} packs, immediate, needed registers, predicted line. */
+const recordWords = 4;
+
+/** Number of words of a page's records; a power of two. */
+const pageRecords = pageWords * recordWords;
+
+/** Index in the table, rd, rs1, rs2 and kind in one word, at bits 0, 7, 13, 18 and 23. */
+function packFields(index: number, rd: number, rs1: number, rs2: number, kind: number): number {
+  return index | rd << 7 | rs1 << 13 | rs2 << 18 | kind << 23;
+}
+
+/**
+ * The decoded instructions of all harts.
+ *
+ * The record of the word at `pc` begins at `slots[pc >>> 12] << 12 | (pc & 0xffc)` in {@link records}: packed fields
+ * (0: not decoded), immediate (CSR instructions: CSR number << 5 | five-bit immediate), the registers that must have
+ * no result pending as a mask, the line that the L0 prefetcher asks for while the hart is at this word (-1 where
+ * fetches are not cached).
+ */
 export class CodeCache {
-  /** Slot of each page in the arrays below; 0 if the page holds no decoded code. */
+  /** Slot of each page's records; slot 0 stays empty. */
   readonly slots: Uint16Array = new Uint16Array(2 ** (32 - pageBits));
-  /** Kind of each word. The arrays are replaced when more pages are needed: read them anew after a `decode`. */
-  kinds = new Uint8Array(0);
-  /** Index in the table, rd << 8, rs1 << 16, rs2 << 24. */
-  packed = new Int32Array(0);
-  /** Immediate; CSR number << 5 | five-bit immediate or 0 for CSR instructions. */
-  immediates = new Int32Array(0);
-  /** Registers that must have no result pending, as a mask; x0 is never in it. */
-  needs = new Int32Array(0);
-  /** Line that the L0 prefetcher asks for while the hart is at this word; -1 where fetches are not cached. */
-  prefetches = new Int32Array(0);
+  /** Is replaced when more pages are needed: read it anew after a `decode`. */
+  records = new Int32Array(0);
 
   #used = 1;
   readonly #pages: number[] = [0];
@@ -64,42 +74,35 @@ export class CodeCache {
   }
 
   #grow(pages: number): void {
-    const words = pages * pageWords;
-    const grown = <T extends Uint8Array | Int32Array>(fresh: T, previous: T): T => {
-      fresh.set(previous);
-      return fresh;
-    };
-    this.kinds = grown(new Uint8Array(words), this.kinds);
-    this.packed = grown(new Int32Array(words), this.packed);
-    this.immediates = grown(new Int32Array(words), this.immediates);
-    this.needs = grown(new Int32Array(words), this.needs);
-    this.prefetches = grown(new Int32Array(words), this.prefetches);
+    const records = new Int32Array(pages * pageRecords);
+    records.set(this.records);
+    this.records = records;
   }
 
   /**
    * Decodes the word at `pc`.
    *
-   * @returns its index in the arrays, or -1 if there is nothing to fetch from
+   * @returns the index of its record, or -1 if there is nothing to fetch from
    */
   decode(pc: number): number {
     const word = this.#source.fetch(pc);
     if (word === undefined) return -1;
     const page = pc >>> pageBits;
     if (this.slots[page] === 0) this.#take(page);
-    const index = this.slots[page] * pageWords + ((pc >>> 2) & (pageWords - 1));
+    const at = this.#at(pc);
     const instruction = decode(word);
-    this.kinds[index] = instruction ? kindOf[instruction.latency] : illegal;
-    this.prefetches[index] = this.#source.cacheable(pc) ? this.#predicted(pc) : -1;
-    if (instruction) this.#fill(index, word, instruction);
-    else {
-      this.packed[index] = discard << 8;
-      this.needs[index] = 0;
-    }
-    return index;
+    if (instruction) this.#fill(at, word, instruction);
+    else this.records.set([packFields(0, discard, 0, 0, illegal), 0, 0], at);
+    this.records[at + 3] = this.#source.cacheable(pc) ? this.#predicted(pc) : -1;
+    return at;
+  }
+
+  #at(pc: number): number {
+    return (this.slots[pc >>> pageBits] << pageBits) + (pc & (2 ** pageBits - 4));
   }
 
   #take(page: number): void {
-    if (this.#used * pageWords === this.kinds.length) {
+    if (this.#used * pageRecords === this.records.length) {
       if (this.#used >= 4096) this.clear();
       else this.#grow(this.#used * 2);
     }
@@ -107,17 +110,16 @@ export class CodeCache {
     this.#pages.push(page);
   }
 
-  #fill(index: number, word: number, instruction: Instruction): void {
-    const operands = operandsOfWord(word, instruction.format);
-    const { latency, reads, writes } = instruction;
-    const rd = writes && operands.rd !== 0 ? operands.rd : discard;
-    this.packed[index] = instruction.index | rd << 8 | operands.rs1 << 16 | operands.rs2 << 24;
-    this.immediates[index] = latency === "csr" ? operands.csr << 5 | operands.imm : operands.imm;
+  #fill(at: number, word: number, instruction: Instruction): void {
+    const { rd, rs1, rs2, imm, csr: number } = operandsOfWord(word, instruction.format);
+    const { index, latency, reads, writes } = instruction;
+    this.records[at] = packFields(index, writes && rd !== 0 ? rd : discard, rs1, rs2, kindOf[latency]);
+    this.records[at + 1] = latency === "csr" ? number << 5 | imm : imm;
     // Bits 11:7 are looked at whether or not they name a destination (snitch-cluster.md, section 8, rule 1).
     let needs = 1 << (word >>> 7 & 31);
-    for (const register of reads) needs |= 1 << operands[register];
+    for (const register of reads) needs |= 1 << (register === "rs1" ? rs1 : rs2);
     // A fence orders memory; it has no operands, whatever its fields hold.
-    this.needs[index] = latency === "system" ? 0 : needs & ~1;
+    this.records[at + 2] = latency === "system" ? 0 : needs & ~1;
   }
 
   /**
@@ -141,8 +143,7 @@ export class CodeCache {
     const line = 2 ** this.#lineBits;
     const start = Math.floor((address >>> 0) / line) * line, end = (address >>> 0) + bytes;
     for (let word = start; word < end; word += 4) {
-      const slot = this.slots[word >>> pageBits];
-      if (slot !== 0) this.kinds[slot * pageWords + ((word >>> 2) & (pageWords - 1))] = 0;
+      if (this.slots[word >>> pageBits] !== 0) this.records[this.#at(word)] = 0;
     }
   }
 
@@ -151,7 +152,7 @@ export class CodeCache {
     for (const page of this.#pages) this.slots[page] = 0;
     this.#pages.length = 1;
     this.#used = 1;
-    this.kinds.fill(0);
+    this.records.fill(0);
   }
 }
 

@@ -170,7 +170,7 @@ export class Pipeline {
     const latest = Math.min(now + lookahead, this.limit - 1);
     const scoreboard = this.#scoreboard, portFrom = this.#portFrom, lastIssue = this.#lastIssue;
     const { outstanding, queued } = loadStore, offloadQueued = offload.queued, due = this.#due;
-    let { kinds, packed, immediates, needs, prefetches } = code;
+    let { records } = code;
 
     harts: for (let hart = 0; hart < count; hart++) {
       if (wake[hart] > now) continue;
@@ -190,23 +190,23 @@ export class Pipeline {
       while (t <= horizon) {
         stalledAt = -1;
         // Fetch.
-        const slot = slots[pc >>> 12];
-        let i = (slot << 10) + (pc >>> 2 & 1023);
-        let what = slot === 0 ? 0 : kinds[i];
-        if (what === 0) {
+        let i = (slots[pc >>> 12] << 12) + (pc & 0xffc);
+        let fields = records[i];
+        if (fields === 0) {
           i = code.decode(pc);
-          ({ kinds, packed, immediates, needs, prefetches } = code);
           if (i < 0) {
             if (t !== now) break;
             counters[hart] = pc;
             this.#environment.fail(hart, "fetches an instruction from where there is no memory");
           }
-          what = kinds[i];
+          records = code.records;
+          fields = records[i];
         }
+        const what = fields >>> 23;
         // Only what concerns nobody else is done ahead of time.
         if (what > kind.jump && t !== now) break;
         if (cache !== undefined) {
-          const target = prefetches[i];
+          const target = records[i + 3];
           if (target < 0) {
             const ready = this.#directFetch(hart, pc, t, last);
             if (ready > t) {
@@ -229,16 +229,16 @@ export class Pipeline {
 
         // Write-back of the cycles before this one, then the scoreboard.
         if (due[hart] < t) this.#writeBack(hart, t);
-        if ((scoreboard[hart] & needs[i]) !== 0) {
+        if ((scoreboard[hart] & records[i + 2]) !== 0) {
           this.#stallCause[hart] = operandStall;
           stalledAt = t;
           t = this.#release(hart, t);
           continue;
         }
 
-        const fields = packed[i], imm = immediates[i];
-        const index = fields & 255, rd = fields >>> 8 & 255;
-        const a = registers[base + (fields >>> 16 & 31)], b = registers[base + (fields >>> 24)];
+        const imm = records[i + 1];
+        const index = fields & 127, rd = fields >>> 7 & 63;
+        const a = registers[base + (fields >>> 13 & 31)], b = registers[base + (fields >>> 18 & 31)];
         let next = pc + 4 | 0;
         if (what === kind.alu) {
           registers[base + rd] = compute(index, a, b, imm, pc);
@@ -330,7 +330,7 @@ export class Pipeline {
             state.retired[hart] += retired;
             retired = 0;
             const source = csrFromRegister[index] ? a : imm & 31;
-            const writes = csrUpdates[index] === "write" || (fields >>> 16 & 31) !== 0 || (imm & 31) !== 0;
+            const writes = csrUpdates[index] === "write" || (fields >>> 13 & 31) !== 0 || (imm & 31) !== 0;
             if (!this.#accessCsr(hart, index, number, source, writes, rd, t)) {
               pc = this.#trap(hart, causes.illegal, this.#word(pc), pc);
               t++;
@@ -357,12 +357,23 @@ export class Pipeline {
           } else if (what === kind.system) {
             horizon = now;
             const action = systemActions[index]!;
-            // Emptying a cache takes longer than any store; without one FENCE.I has to wait as FENCE does.
-            if (action === "fence" || (action === "fence.i" && cache === undefined)) {
+            if (action === "fence" || action === "fence.i") {
+              // Behind FENCE.I the hart fetches what it has stored before, however busy the memory is.
               if (outstanding[hart] !== 0) {
                 this.#stallCause[hart] = fenceStall;
                 stalledAt = t;
                 t = this.#release(hart, t);
+                continue;
+              }
+              if (action === "fence.i" && cache !== undefined) {
+                cache.flush(hart);
+                // One set of the L1 is emptied each cycle (section 8, rule 8).
+                if (t > last + 1) this.#countStall(hart, t - last - 1);
+                last = t;
+                retired++;
+                pc = next;
+                t += cache.sets;
+                this.#stallCause[hart] = fetchStall;
                 continue;
               }
             } else if (action === "wfi") {
@@ -373,18 +384,6 @@ export class Pipeline {
                 state.activity[hart] = waitingForInterrupt;
                 wake[hart] = Infinity;
                 continue harts;
-              }
-            } else if (action === "fence.i") {
-              if (cache !== undefined) {
-                cache.flush(hart);
-                // One set of the L1 is emptied each cycle (section 8, rule 8).
-                if (t > last + 1) this.#countStall(hart, t - last - 1);
-                last = t;
-                retired++;
-                pc = next;
-                t += cache.sets;
-                this.#stallCause[hart] = fetchStall;
-                continue;
               }
             } else if (action === "mret") {
               const target = control.leave(hart);
