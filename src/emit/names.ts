@@ -26,7 +26,8 @@ export function identifiers(names: readonly string[]): string[] {
   const taken = new Set<string>();
   return names.map((name, index) => {
     const plain = identifier(name);
-    const own = taken.has(plain) ? `${plain}_no${index}` : plain;
+    let own = plain;
+    for (let number = index; taken.has(own); number++) own = `${plain}_no${number}`;
     taken.add(own);
     return own;
   });
