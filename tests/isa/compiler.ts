@@ -29,12 +29,20 @@ export interface Compiler {
   build(folder: string, sources: string[], extra?: string[]): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+/** The first candidate that works, looked for once. */
+let found: Promise<Compiler | undefined> | undefined;
+
 /** Finds a compiler; without one, says on the console what is skipped. */
 export async function findCompiler(what: string): Promise<Compiler | undefined> {
+  const compiler = await (found ??= firstCompiler());
+  if (!compiler) console.log(`skipped: ${what}: no RISC-V compiler on PATH (deno task setup installs one)`);
+  return compiler;
+}
+
+async function firstCompiler(): Promise<Compiler | undefined> {
   for (const [command, options] of candidates) {
     if (await links(command, options)) return { command, build: build.bind(undefined, command, options) };
   }
-  console.log(`skipped: ${what}: no RISC-V compiler on PATH (deno task setup installs one)`);
 }
 
 /** Whether a command compiles and links for rv32ima, tried on an empty program. */

@@ -1,6 +1,6 @@
 // Makes a failing random sequence smaller: leaves out what the failure does not need.
 
-import type { Item } from "./generator.ts";
+import type { Item } from "./items.ts";
 
 /**
  * Looks for the smallest sequence that still fails: runs of items are left out, halves first, then what is inside

@@ -1,7 +1,7 @@
 // The minimiser keeps exactly what a failure needs.
 
 import assert from "node:assert/strict";
-import type { Item } from "./generator.ts";
+import type { Item } from "./items.ts";
 import { minimise } from "./minimise.ts";
 
 type Named = Item & { name: string };

@@ -1,11 +1,12 @@
-// Makes one ELF of many random sequences for a `virt` machine. Each sequence starts from its own registers and data
-// window, and ends by printing a hash of all registers, the window, and the traps it took; or all of them in full.
+// Makes programs of many random sequences. Each sequence starts from its own registers and data window, and ends by
+// giving out a hash of all registers, the window and the traps it took; or all of them in full.
 
 import { csrNumbers } from "../../runtime/hart/csr_names.ts";
 import { registerNames } from "../../runtime/hart/disassemble.ts";
 import { Assembler, type Label, x } from "./assembler.ts";
 import { writeElf } from "./elf_writer.ts";
-import { emitItems, type Item, operandWord, windowReach, windowRegister } from "./generator.ts";
+import { emitItems } from "./generator.ts";
+import { type Item, operandWord, windowReach, windowRegister } from "./items.ts";
 import { Random } from "./random.ts";
 
 /** A sequence to run: its items, what its registers and memory start from, and in which mode it runs. */
@@ -33,43 +34,66 @@ const area = {
   savedT5: windowReach + 136,
   savedT6: windowReach + 140,
   endAddress: windowReach + 144,
+  /** Where the next result goes, if results go to memory. */
+  output: windowReach + 148,
 };
+/** Bytes that a program needs at its data address. */
+export const dataBytes = 1024;
 const comparedWords = (area.end - area.window) / 4;
-const windowAddress = machine.data + windowReach;
 const [t5, t6] = [30, 31];
 
-/** Builds the program. With `full` each sequence prints all that is compared, else the hash alone. */
+/** Where a program finds its data, and what it tells of each sequence where. */
+export interface Placement {
+  /** Address of `dataBytes` bytes of memory. */
+  data: number;
+  /** Each sequence gives all that is compared, else the hash of it. */
+  full: boolean;
+  /** Address to which results go as words; without one they go to the UART as lines. */
+  results?: number;
+  /** Whether mtval counts: not on harts without it. */
+  mtval: boolean;
+}
+
+/** Builds a program for QEMU's virt machine. With `full` each sequence prints all that is compared. */
 export function buildProgram(sequences: readonly Sequence[], full: boolean): Uint8Array<ArrayBuffer> {
   const code = new Assembler(machine.code);
+  emitProgram(code, sequences, { data: machine.data, full, mtval: true }, () => {
+    code.constant(x.t0, machine.finisher);
+    code.constant(x.t1, finisherPass);
+    code.emit("sw", { rs1: x.t0, rs2: x.t1 });
+    code.jump(code.label());
+  });
+  const data = { address: machine.data, bytes: new Uint8Array(0), memorySize: dataBytes };
+  return writeElf({ entry: machine.code, segments: [{ address: machine.code, bytes: code.bytes() }, data] });
+}
+
+/** Writes a program that runs sequences one after the other; `finish` writes what it does in the end. */
+export function emitProgram(
+  code: Assembler,
+  sequences: readonly Sequence[],
+  placement: Placement,
+  finish: () => void,
+): void {
   const [handler, prepare] = [code.label(false), code.label(false)];
   const tables: { label: Label; seed: number }[] = [];
   code.address(x.t0, handler);
   code.emit("csrrw", { rs1: x.t0, csr: mtvec });
-  code.constant(windowRegister, windowAddress);
+  code.constant(windowRegister, placement.data + windowReach);
+  code.constant(x.t0, placement.results ?? 0);
+  code.emit("sw", { rs1: windowRegister, rs2: x.t0, imm: area.output });
   for (const sequence of sequences) {
     const table = { label: code.label(false), seed: sequence.seed };
     tables.push(table);
     emitSequence(code, sequence, table.label, prepare);
   }
-  code.constant(x.t0, machine.finisher);
-  code.constant(x.t1, finisherPass);
-  code.emit("sw", { rs1: x.t0, rs2: x.t1 });
-  code.jump(code.label());
+  finish();
   emitPrepare(code, prepare);
-  emitHandler(code, handler, full);
+  emitHandler(code, handler, placement);
   for (const { label, seed } of tables) {
     const random = new Random(seed ^ 0x5eed);
     code.bind(label);
     for (let i = 0; i < 32; i++) code.word(operandWord(random));
   }
-  return writeElf({
-    entry: machine.code,
-    segments: [{ address: machine.code, bytes: code.bytes() }, {
-      address: machine.data,
-      bytes: new Uint8Array(0),
-      memorySize: 4096,
-    }],
-  });
 }
 
 /** Addresses and words of a sequence as `buildProgram` would place it alone; for listings. */
@@ -135,8 +159,8 @@ function emitPrepare(code: Assembler, prepare: Label): void {
 }
 
 /** Counts the trap, mixes mepc, mcause and mtval into the hash, goes on behind the instruction; or ends the sequence. */
-function emitHandler(code: Assembler, handler: Label, full: boolean): void {
-  const [finish, noValue] = [code.label(false), code.label(false)];
+function emitHandler(code: Assembler, handler: Label, placement: Placement): void {
+  const finish = code.label(false);
   const at = (rs1: number, rs2: number, imm: number) => ({ rs1, rs2, imm });
   const into = (rd: number, imm: number) => ({ rd, rs1: windowRegister, imm });
   code.bind(handler);
@@ -152,13 +176,7 @@ function emitHandler(code: Assembler, handler: Label, full: boolean): void {
   code.emit("add", { rd: t5, rs1: t5, rs2: t6 });
   code.emit("csrrs", { rd: t6, csr: mcause });
   code.emit("xor", { rd: t5, rs1: t5, rs2: t6 });
-  // mtval where machines agree on it: of illegal words and misaligned accesses (causes 2, 4, 6; 0 at 8).
-  code.branch("beq", { rs1: t6, rs2: 0 }, noValue);
-  code.emit("andi", { rd: t6, rs1: t6, imm: 1 });
-  code.branch("bne", { rs1: t6, rs2: 0 }, noValue);
-  code.emit("csrrs", { rd: t6, csr: mtval });
-  code.emit("add", { rd: t5, rs1: t5, rs2: t6 });
-  code.bind(noValue);
+  if (placement.mtval) emitMixMtval(code);
   code.emit("slli", { rd: t6, rs1: t5, imm: 5 });
   code.emit("srli", { rd: t5, rs1: t5, imm: 27 });
   code.emit("or", { rd: t5, rs1: t5, rs2: t6 });
@@ -178,18 +196,31 @@ function emitHandler(code: Assembler, handler: Label, full: boolean): void {
   }
   code.emit("csrrs", { rd: x.t0, csr: mscratch });
   code.emit("sw", at(windowRegister, x.t0, area.registers));
-  emitPrint(code, full);
+  emitResults(code, placement);
   code.emit("csrrs", { rd: x.t0, csr: mepc });
   code.emit("jalr", { rs1: x.t0, imm: 4 });
 }
 
-/** Prints the compared words, a line each, or the line of their hash (FNV-1a over words). */
-function emitPrint(code: Assembler, full: boolean): void {
+/** Adds mtval to the hash in t5 where machines agree on it: illegal words and misaligned accesses; mcause is in t6. */
+function emitMixMtval(code: Assembler): void {
+  const none = code.label(false);
+  // Of the causes that programs here have these are 2, 4 and 6; 8 leaves 0.
+  code.branch("beq", { rs1: t6, rs2: 0 }, none);
+  code.emit("andi", { rd: t6, rs1: t6, imm: 1 });
+  code.branch("bne", { rs1: t6, rs2: 0 }, none);
+  code.emit("csrrs", { rd: t6, csr: mtval });
+  code.emit("add", { rd: t5, rs1: t5, rs2: t6 });
+  code.bind(none);
+}
+
+/** Gives out the compared words, or their hash (FNV-1a over words). */
+function emitResults(code: Assembler, { full, results }: Placement): void {
   const [hash, pointer, end, word, prime] = [x.a0, x.t0, x.t1, x.t2, x.a1];
-  const printWord = code.label(false), start = code.label(false);
+  const give = code.label(false), start = code.label(false);
   code.jump(start);
-  code.bind(printWord);
-  emitPrintWord(code);
+  code.bind(give);
+  if (results === undefined) emitPrintWord(code);
+  else emitStoreWord(code);
   code.bind(start);
   code.constant(hash, 0x811c_9dc5);
   code.constant(prime, 0x0100_0193);
@@ -199,14 +230,23 @@ function emitPrint(code: Assembler, full: boolean): void {
   code.emit("lw", { rd: word, rs1: pointer });
   if (full) {
     code.emit("addi", { rd: hash, rs1: word });
-    code.jump(printWord, x.ra);
+    code.jump(give, x.ra);
   } else {
     code.emit("xor", { rd: hash, rs1: hash, rs2: word });
     code.emit("mul", { rd: hash, rs1: hash, rs2: prime });
   }
   code.emit("addi", { rd: pointer, rs1: pointer, imm: 4 });
   code.branch("bne", { rs1: pointer, rs2: end }, next);
-  if (!full) code.jump(printWord, x.ra);
+  if (!full) code.jump(give, x.ra);
+}
+
+/** Stores a0 where the next result goes. */
+function emitStoreWord(code: Assembler): void {
+  code.emit("lw", { rd: t5, rs1: windowRegister, imm: area.output });
+  code.emit("sw", { rs1: t5, rs2: x.a0 });
+  code.emit("addi", { rd: t5, rs1: t5, imm: 4 });
+  code.emit("sw", { rs1: windowRegister, rs2: t5, imm: area.output });
+  code.emit("jalr", { rs1: x.ra });
 }
 
 /** Prints a0 as eight hexadecimal digits and a newline; uses t5, t6, s1, a7 and keeps the others. */

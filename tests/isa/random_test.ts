@@ -5,7 +5,8 @@ import { decode } from "../../runtime/hart/encoding.ts";
 import { disassemble } from "../../runtime/hart/disassemble.ts";
 import { instructions } from "../../runtime/hart/instructions.ts";
 import { runEmulator } from "./emulator.ts";
-import { type Item, leavingInstructions, makeSequence } from "./generator.ts";
+import { makeSequence } from "./generator.ts";
+import { type Item, leavingInstructions } from "./items.ts";
 import { minimise } from "./minimise.ts";
 import { findQemu, runQemu } from "./qemu.ts";
 import { Random } from "./random.ts";
@@ -17,7 +18,11 @@ const size = { sequences: 200, items: 300 };
 function sequenceOf(seed: number): Sequence {
   const random = new Random(seed);
   const user = random.oneIn(4);
-  return { seed, user, items: makeSequence(random, size.items, { misaligned: true }) };
+  return {
+    seed,
+    user,
+    items: makeSequence(random, size.items, { misaligned: true, standard: true, reservations: true }),
+  };
 }
 
 function program(firstSeed: number): Sequence[] {
