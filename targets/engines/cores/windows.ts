@@ -68,8 +68,9 @@ function inputPart(
 /** Parameters that all kernels with windows name alike. */
 function windowParameters([y, x]: readonly WindowAxis[]) {
   return {
-    height: y.extent,
-    width: x.extent,
+    // Windows that meet nothing but padding have an empty part: 0 x 0 for the kernel.
+    height: x.extent === 0 ? 0 : y.extent,
+    width: y.extent === 0 ? 0 : x.extent,
     rows: y.results,
     columns: x.results,
     kernel_y: y.kernel,
@@ -205,9 +206,13 @@ function convolutionPiece(view: NodeView, box: Box, target: Target): KernelCall 
   const pixels = axes[0].results * axes[1].results;
 
   const types = `${typeName[x!.dtype]}_${typeName[w!.dtype]}`;
+  const is8 = types === "s8_s8" || types === "u8_s8";
+  const depthwise3x3 = is8 && depth === 1 &&
+    axes.every(({ kernel, dilation }) => kernel === 3 && dilation === 1);
   const patchBytes = 4 * Math.ceil(size * (x!.dtype === "int32" ? 4 : 1) / 4);
   const l1 = target.memories.find(({ role }) => role === "l1")?.size ?? Infinity;
-  const patches = w!.dtype === "int8" && outputs >= 3 && 2 * patchBytes * workers <= l1 * patchShare;
+  const patches = !depthwise3x3 && w!.dtype === "int8" && outputs >= 3 &&
+    2 * patchBytes * workers <= l1 * patchShare;
   const divisions = outputGroups(Math.ceil(pixels / 2), Math.ceil(outputsHere / 2), workers);
   const scratchPerCore = 2 * patchBytes + 8 * Math.ceil(outputsHere / 2 / divisions);
 
@@ -222,12 +227,11 @@ function convolutionPiece(view: NodeView, box: Box, target: Target): KernelCall 
     }, target)
     : estimateCycles({ instructions: sums * (size * 8 + 20) + finish, products: sums * size }, target);
   return {
-    kernel: patches
-      ? `conv_patches_${types}`
-      : types === "s8_s8" || types === "u8_s8"
-      ? `conv_direct_${types}`
-      : "conv_direct_any",
-    source: patches ? "conv_patches.c" : "conv_direct.c",
+    ...(patches
+      ? { kernel: `conv_patches_${types}`, source: "conv_patches.c" }
+      : depthwise3x3
+      ? { kernel: `conv_3x3_${types}`, source: "conv_3x3.c" }
+      : { kernel: is8 ? `conv_direct_${types}` : "conv_direct_any", source: "conv_direct.c" }),
     reads: [{ field: "x", input: 0, box: reads.x }, { field: "w", input: 1, box: reads.w }, ...reads.others],
     writes: [{ field: "y", output: 0, box }],
     scratch: patches ? [{ field: "patches", bytes: workers * scratchPerCore }] : [],

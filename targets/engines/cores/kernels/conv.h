@@ -6,7 +6,8 @@
  *     y[n, o, r, c] = requantise(bias[o] + sum over i, ky, kx of w[o, i, ky, kx] *
  *                     x[n, i, r * stride_y + ky * dilation_y - pad_y, c * stride_x + kx * dilation_x - pad_x])
  *
- * where x is 0 outside of its part in L1, which holds all that the result needs.
+ * where x is 0 outside of its part in L1, which holds all that the result needs. Results that meet nothing but
+ * padding have a part of height 0 and width 0.
  */
 #ifndef CONV_H
 #define CONV_H

@@ -31,7 +31,6 @@ struct output_row {
     int32_t top;   /* row of the input that the kernel's first row meets */
     int32_t index; /* of the row's first output */
     struct span ky;
-    struct span columns; /* what of the row is to be done */
 };
 
 /** Sums over channels and kernel rows `run`, which sums over the kernel's columns. */
@@ -40,9 +39,8 @@ struct output_row {
                      const struct requantiser *r)                                                              \
     {                                                                                                          \
         int32_t plane_size = args->height * args->width, kernel_size = args->kernel_y * args->kernel_x;        \
-        int32_t column = row->columns.first;                                                                   \
-        int32_t left = column * args->stride_x - args->pad_x;                                                  \
-        for (; column < row->columns.end; column++, left += args->stride_x) {                                  \
+        int32_t left = -args->pad_x;                                                                           \
+        for (int32_t column = 0; column < args->columns; column++, left += args->stride_x) {                   \
             struct span kx = taps_inside(left, args->dilation_x, args->kernel_x, args->width);                 \
             int32_t first = (row->top + row->ky.first * args->dilation_y) * args->width +                      \
                             (left + kx.first * args->dilation_x);                                              \
@@ -97,96 +95,14 @@ DEFINE_ROW(row_any, taps_any)
 typedef void sum_row(const struct conv_args *args, const struct output_row *row, int32_t bias,
                      const struct requantiser *r);
 
-/* ---- Three taps in a row, stride 1: two outputs at a time ------------------------------------------------ */
-
-/**
- * Winograd's minimal filtering F(2, 3) (Winograd 1980; Lavin and Gray, CVPR 2016), which needs four products
- * where six are plain. With inputs d0 … d3 and taps g0 … g2:
- *
- *     m0 = (d0 - d2) g0    m1 = (d1 + d2) (g0 + g1 + g2)    m2 = (d2 - d1) (g0 - g1 + g2)    m3 = (d1 - d3) g2
- *     y0 = m0 + (m1 + m2) / 2    y1 = (m1 - m2) / 2 - m3
- *
- * Sums over kernel rows are made before the halves, which are exact; 8-bit operands stay far below 2^31.
- */
-enum { PAIR_ROWS = 7 };
-
-struct pair_taps {
-    int32_t first, sum, difference, last; /* g0, g0 + g1 + g2, g0 - g1 + g2, g2 */
-};
-
-static void make_pair_taps(const int8_t *w, int32_t rows, struct pair_taps *taps)
-{
-    for (int32_t i = 0; i < rows; i++, w += 3) {
-        taps[i].first = w[0];
-        taps[i].sum = w[0] + w[1] + w[2];
-        taps[i].difference = w[0] - w[1] + w[2];
-        taps[i].last = w[2];
-    }
-}
-
-/** Pairs of outputs from `row->columns.first` on, all of whose inputs exist; returns the first column not done. */
-#define DEFINE_PAIRS(name, type)                                                                               \
-    static int32_t name(const struct conv_args *args, const struct output_row *row, int32_t bias,              \
-                        const struct requantiser *r, const struct pair_taps *taps)                             \
-    {                                                                                                          \
-        int32_t column = row->columns.first;                                                                   \
-        int32_t line = args->dilation_y * args->width;                                                         \
-        const type *start = (const type *)args->x + row->x +                                                   \
-                            (row->top + row->ky.first * args->dilation_y) * args->width - args->pad_x;         \
-        for (; column + 2 <= row->columns.end; column += 2) {                                                  \
-            int32_t m0 = 0, m1 = 0, m2 = 0, m3 = 0;                                                            \
-            const type *x = start + column;                                                                    \
-            const struct pair_taps *g = taps + row->ky.first;                                                  \
-            for (int32_t ky = row->ky.first; ky < row->ky.end; ky++, x += line, g++) {                         \
-                int32_t d0 = x[0], d1 = x[1], d2 = x[2], d3 = x[3];                                            \
-                m0 += (d0 - d2) * g->first;                                                                    \
-                m1 += (d1 + d2) * g->sum;                                                                      \
-                m2 += (d2 - d1) * g->difference;                                                               \
-                m3 += (d1 - d3) * g->last;                                                                     \
-            }                                                                                                  \
-            finish(args, r, row->index + column, wrap_add(bias, m0 + ((m1 + m2) >> 1)));                       \
-            finish(args, r, row->index + column + 1, wrap_add(bias, ((m1 - m2) >> 1) - m3));                   \
-        }                                                                                                      \
-        return column;                                                                                         \
-    }
-
-DEFINE_PAIRS(pairs_s8, int8_t)
-DEFINE_PAIRS(pairs_u8, uint8_t)
-
-typedef int32_t sum_pairs(const struct conv_args *args, const struct output_row *row, int32_t bias,
-                          const struct requantiser *r, const struct pair_taps *taps);
-
-/** A row of outputs: borders one by one, between them pairs where there is a function for them. */
-static void sum_whole_row(const struct conv_args *args, struct output_row *row, int32_t bias,
-                          const struct requantiser *r, sum_row *sum, sum_pairs *pairs, const struct pair_taps *taps)
-{
-    row->columns.first = 0;
-    row->columns.end = args->columns;
-    if (pairs) {
-        int32_t first = clip(args->pad_x, 0, args->columns);
-        int32_t end = clip(args->width - 2 + args->pad_x, first, args->columns);
-        row->columns.end = first;
-        sum(args, row, bias, r);
-        row->columns.first = first;
-        row->columns.end = end;
-        row->columns.first = pairs(args, row, bias, r, taps);
-        row->columns.end = args->columns;
-    }
-    sum(args, row, bias, r);
-}
-
 /** Rows of outputs, those of all channels and batches in one list, are shared among the cores. */
-static void run_direct(const struct conv_args *args, uint32_t core, uint32_t cores, sum_row *sum, sum_pairs *pairs)
+static void run_direct(const struct conv_args *args, uint32_t core, uint32_t cores, sum_row *sum)
 {
     int32_t channels = args->groups * args->outputs;
     int32_t size = args->depth * args->kernel_y * args->kernel_x;
-    struct pair_taps taps[PAIR_ROWS];
     struct span mine = share(args->batches * channels * args->rows, core, cores);
     if (mine.first == mine.end)
         return;
-    if (args->kernel_x != 3 || args->stride_x != 1 || args->dilation_x != 1 || args->depth != 1 ||
-        args->kernel_y > PAIR_ROWS)
-        pairs = NULL;
     int32_t plane = (int32_t)((uint32_t)mine.first / (uint32_t)args->rows);
     int32_t batch = (int32_t)((uint32_t)plane / (uint32_t)channels);
     int32_t channel = plane - batch * channels;
@@ -199,8 +115,6 @@ static void run_direct(const struct conv_args *args, uint32_t core, uint32_t cor
         int32_t group = (int32_t)((uint32_t)channel / (uint32_t)args->outputs);
         struct requantiser r = requantiser_of(args, channel);
         int32_t bias = bias_of(args, channel);
-        if (pairs)
-            make_pair_taps((const int8_t *)args->w + channel * size, args->kernel_y, taps);
         for (; row < args->rows && left > 0; row++, left--) {
             struct output_row output;
             output.x = (batch * args->groups + group) * args->depth * args->height * args->width;
@@ -208,22 +122,22 @@ static void run_direct(const struct conv_args *args, uint32_t core, uint32_t cor
             output.top = row * args->stride_y - args->pad_y;
             output.index = ((batch * channels + channel) * args->rows + row) * args->columns;
             output.ky = taps_inside(output.top, args->dilation_y, args->kernel_y, args->height);
-            sum_whole_row(args, &output, bias, &r, sum, pairs, taps);
+            sum(args, &output, bias, &r);
         }
     }
 }
 
 void conv_direct_s8_s8(const struct conv_args *args, uint32_t core, uint32_t cores)
 {
-    run_direct(args, core, cores, row_s8_s8, pairs_s8);
+    run_direct(args, core, cores, row_s8_s8);
 }
 
 void conv_direct_u8_s8(const struct conv_args *args, uint32_t core, uint32_t cores)
 {
-    run_direct(args, core, cores, row_u8_s8, pairs_u8);
+    run_direct(args, core, cores, row_u8_s8);
 }
 
 void conv_direct_any(const struct conv_args *args, uint32_t core, uint32_t cores)
 {
-    run_direct(args, core, cores, row_any, NULL);
+    run_direct(args, core, cores, row_any);
 }
