@@ -4,25 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OnnxFile } from "../src/onnx/file.ts";
 import { assertRefused, cli, inFolder, namesIn } from "./cli.ts";
-
-/** y = requant(x · w) of 4 x 8 by 8 x `columns`: the smallest network worth the name. */
-function smallNetwork(columns = 4, operator = "RequantShift"): Uint8Array {
-  const file = new OnnxFile("small");
-  file.input("x", [4, 8], "INT8");
-  const weights = Int8Array.from({ length: 8 * columns }, (_, i) => (i * 37) % 255 - 127);
-  file.constant("w", { shape: [8, columns], values: weights, type: "INT8" });
-  file.constant("mul", { shape: [1], values: [5] });
-  file.constant("add", { shape: [1], values: [0] });
-  const product = file.node("MatMul", "product", ["x", "w"]);
-  const attributes = {
-    div: { shape: [1], values: [256] },
-    n_levels: { shape: [1], values: [256] },
-    signed: { shape: [1], values: [1] },
-  };
-  file.node(operator, "requant", [product, "mul", "add"], attributes, { outputs: ["y"] });
-  file.output("y", [4, columns], "INT8");
-  return file.bytes();
-}
+import { smallNetwork } from "./small_network.ts";
 
 /** Runs `generate` (or another command) on bytes and asserts the refusal and that the folder holds nothing more. */
 async function refuses(bytes: Uint8Array, args: string[], status: number, ...patterns: RegExp[]) {
@@ -53,7 +35,7 @@ Deno.test("files that are no whole ONNX file", async () => {
 });
 
 Deno.test("an operator that nobody knows", async () => {
-  await refuses(smallNetwork(4, "FrobnicateQuickly"), generate, 2, /FrobnicateQuickly/, /requant/);
+  await refuses(smallNetwork({ operator: "FrobnicateQuickly" }), generate, 2, /FrobnicateQuickly/, /requant/);
 });
 
 Deno.test("shapes that do not fit together", async () => {
@@ -122,7 +104,7 @@ Deno.test("a target file with a wrong field", async () => {
 
 Deno.test("an image that does not fit says which tensor, how many bytes and which memory", async () => {
   await inFolder(async (folder) => {
-    await Deno.writeFile(join(folder, "m.onnx"), smallNetwork(40_000));
+    await Deno.writeFile(join(folder, "m.onnx"), smallNetwork({ columns: 40_000 }));
     await writeTarget(folder, (target) => {
       const l2 = (target.memories as { name: string; size: number }[]).find(({ name }) => name === "l2")!;
       l2.size = 0x4_0000;

@@ -1,7 +1,6 @@
 // Reads the folder that `generate` has written: the manifest, the target in it and the image.
 
 import { join } from "node:path";
-import { z } from "zod";
 import { AttoflowError } from "../../targets/errors.ts";
 import { parseTarget } from "../../targets/load.ts";
 import { type Manifest, manifestSchema } from "../../targets/manifest.ts";
@@ -60,7 +59,9 @@ export function parseManifest(text: string, where: string): Manifest {
   }
   const result = manifestSchema.safeParse(json);
   if (result.success) return result.data;
-  const problem = z.prettifyError(result.error).replaceAll(/\s*\n\s*/g, " ").slice(0, 400);
+  const problems = result.error.issues.map(({ path, message }) => `${path.join(".") || "(top)"}: ${message}`);
+  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
+  const problem = problems.slice(0, 3).join("; ") + more;
   throw new AttoflowError(`the manifest is wrong: ${problem}`, { where, hint: regenerate });
 }
 

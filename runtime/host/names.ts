@@ -1,8 +1,8 @@
 // Names of tensors and nodes come from model files and may hold anything. This is how they are shown to people.
 
-/** A name on one line, without control characters, of at most 60 characters. */
+/** A name on one line, without characters that steer a terminal, of at most 60 characters. */
 export function displayName(name: string): string {
-  // deno-lint-ignore no-control-regex
-  const line = name.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, "?");
+  // Control, format (such as right-to-left overrides), unassigned, and separators of lines and paragraphs.
+  const line = name.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }

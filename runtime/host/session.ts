@@ -212,13 +212,13 @@ export class Session {
       }
       if (accept(state)) return state;
       if (wake.reason === "exit") {
-        throw new AttoflowError(`the program ended with exit code ${wake.exitCode} before it was done`, {
+        throw new SessionError(`the program ended with exit code ${wake.exitCode} before it was done`, {
           where: this.#place(what, state),
         });
       }
       if (wake.reason === "limit" || left <= 0) {
         const doing = await this.#transport.describe();
-        throw new AttoflowError(
+        throw new SessionError(
           `not done after ${this.#maxCycles} cycles${doing ? `: ${doing}` : ""}`,
           { where: this.#place(what, state), hint: "If it only needs longer, raise --max-cycles." },
         );
