@@ -1,19 +1,15 @@
-// Builds the C and assembly test programs with whatever RISC-V compiler is on PATH.
+// Builds the C and assembly test programs with the RISC-V compiler that the project finds.
 
 import { fileURLToPath } from "node:url";
+import type { CompilerFamily } from "../../src/emit/makefile.ts";
+import { searchCompiler } from "../../src/toolchain/compiler.ts";
 
 const common = ["-march=rv32ima_zicsr_zifencei", "-mabi=ilp32", "-O2", "-Wall", "-Wextra", "-Werror"];
 const freestanding = ["-ffreestanding", "-fno-builtin", "-nostdlib", "-static"];
-const gcc = ["-Wl,--no-warn-rwx-segments"];
-const clang = ["--target=riscv32-unknown-elf", "-fuse-ld=lld"];
-
-/** Commands that may be such a compiler, best first, and the options that each needs. */
-const candidates: [command: string, options: string[]][] = [
-  ["riscv64-unknown-elf-gcc", gcc],
-  ["riscv32-unknown-elf-gcc", gcc],
-  ["clang", clang],
-  ...[21, 20, 19, 18, 17, 16].map((version): [string, string[]] => [`clang-${version}`, clang]),
-];
+const families: Record<CompilerFamily, string[]> = {
+  gcc: [],
+  clang: ["--target=riscv32-unknown-elf", "-fuse-ld=lld"],
+};
 
 /** A compiler that can build and link for rv32ima. */
 export interface Compiler {
@@ -29,32 +25,17 @@ export interface Compiler {
   build(folder: string, sources: string[], extra?: string[]): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The first candidate that works, looked for once. */
-let found: Promise<Compiler | undefined> | undefined;
+/** The compiler that the project finds, looked for once. */
+let search: ReturnType<typeof searchCompiler> | undefined;
 
 /** Finds a compiler; without one, says on the console what is skipped. */
 export async function findCompiler(what: string): Promise<Compiler | undefined> {
-  const compiler = await (found ??= firstCompiler());
-  if (!compiler) console.log(`skipped: ${what}: no RISC-V compiler on PATH (deno task setup installs one)`);
-  return compiler;
-}
-
-async function firstCompiler(): Promise<Compiler | undefined> {
-  for (const [command, options] of candidates) {
-    if (await links(command, options)) return { command, build: build.bind(undefined, command, options) };
+  const { compiler } = await (search ??= searchCompiler());
+  if (compiler) {
+    const { command, family } = compiler;
+    return { command, build: build.bind(undefined, command, families[family]) };
   }
-}
-
-/** Whether a command compiles and links for rv32ima, tried on an empty program. */
-async function links(command: string, options: string[]): Promise<boolean> {
-  const args = [...options, ...common, ...freestanding, "-x", "c", "/dev/null", "-o", "/dev/null"];
-  try {
-    const { success } = await new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  console.log(`skipped: ${what}: no RISC-V compiler found (deno task setup installs one)`);
 }
 
 async function build(

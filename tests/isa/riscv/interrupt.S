@@ -26,7 +26,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s0, mcause
         li      t6, msip

@@ -14,7 +14,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s1, mcause
         csrr    t0, mepc

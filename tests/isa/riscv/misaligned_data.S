@@ -59,7 +59,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    t0, mcause
         expect_same t0, s1

@@ -30,7 +30,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s0, mcause
         csrr    s1, mepc

@@ -51,7 +51,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s0, mcause
         csrr    s2, mtval

@@ -56,7 +56,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s0, mcause
         csrr    s1, mepc

@@ -46,7 +46,6 @@
         finish
 
         .align  2
-        .globl  handler
 handler:
         csrr    s0, mcause
         csrr    s3, mstatus
