@@ -27,7 +27,6 @@ export const conformanceNetworks = defineCommand("networks", {
   json: jsonOption,
 }, ({ folder, target, jobs, maxCycles, json }) =>
   withTemporaryFolder(async (temporary) => {
-    await ensureCompiler();
     const cases = findNetworks(await listFiles(folder)).map((path, i): NetworkCase => ({
       name: relative(folder, path) || path,
       folder: path,
@@ -35,6 +34,7 @@ export const conformanceNetworks = defineCommand("networks", {
       target,
       maxCycles,
     }));
+    if (cases.length > 0) await ensureCompiler();
     const worker = new URL("./network_worker.ts", import.meta.url);
     return await reportCases(
       answersInOrder<NetworkCase, CaseResult>(worker, cases, jobs ?? processors()),
