@@ -62,12 +62,13 @@ const plain: Record<CsrSet, readonly number[]> = {
     csr.copift,
   ],
   // One entry of memory protection, for software that sets it to allow everything; it guards nothing.
-  standard: [csr.mscratch, csr.mtval, csr.mcounteren, csr.mcountinhibit, csr.pmpcfg0, csr.pmpaddr0],
+  standard: [csr.mscratch, csr.mtval, csr.mcounteren, csr.pmpcfg0, csr.pmpaddr0],
 };
 
-/** Numbers that the standard hart has and that read 0 (mhpmcounters, mhpmevents and their like). */
+/** Numbers that the standard hart has and that read 0: mhpmcounters, mcountinhibit (nothing can stop a counter) … */
 function readsZero(number: number): boolean {
-  return number === csr.mstatush || number === csr.tselect || number === csr.tdata1 ||
+  return number === csr.mstatush || number === csr.mcountinhibit || number === csr.tselect ||
+    number === csr.tdata1 ||
     number === csr.tdata2 ||
     (number >= 0x323 && number <= 0x33f) || (number >= 0xb03 && number <= 0xb1f) ||
     (number >= 0xb83 && number <= 0xb9f) || (number >= 0xf11 && number <= 0xf13);

@@ -32,6 +32,21 @@
         or      a0, a0, a1
         expect  a0, 0
 
+        case                                    /* a counter that mcountinhibit says is stopped does stop */
+        li      a0, -1
+        csrw    mcountinhibit, a0
+        csrr    a0, mcountinhibit
+        csrr    a1, minstret
+        nop
+        csrr    a2, minstret
+        csrw    mcountinhibit, zero
+        sub     a2, a2, a1
+        andi    a0, a0, 4
+        li      a3, 2
+        beqz    a0, 3f
+        li      a3, 0
+3:      expect_same a2, a3
+
         case                                    /* user mode reads them if mcounteren says so */
         csrwi   mcounteren, 5
         csrr    a0, mcounteren
