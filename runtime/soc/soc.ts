@@ -14,6 +14,7 @@ import { LoadStoreUnits } from "../hart/load_store.ts";
 import { OffloadUnits } from "../hart/offload.ts";
 import { Pipeline } from "../hart/pipeline.ts";
 import { HartState } from "../hart/state.ts";
+import { WriteBack } from "../hart/write_back.ts";
 import { describeAddress } from "../image/symbols.ts";
 import type { Image } from "../image/types.ts";
 import { MemoryAccess } from "./access.ts";
@@ -123,12 +124,13 @@ export class Soc {
     this.#pipeline = new Pipeline(
       {
         state: this.#state,
-        code: this.#code,
         control: this.#control,
         loadStore: this.#loadStore,
         offload: this.#offload,
+        writeBack: new WriteBack(this.#state, this.#loadStore, this.#offload),
         cache: this.#cache,
       },
+      this.#code,
       {
         outstandingLoads: core.outstandingLoads,
         outstandingMemory: core.outstandingMemory,
