@@ -69,7 +69,7 @@ DEFINE_PATCH(patch_s32, int32_t)
 struct patch_work {
     uint8_t *patches;
     int32_t patch_bytes; /* from the first patch to the second */
-    int32_t *terms;      /* of each output of the core */
+    int32_t *terms;      /* bias less pairs of the weights, of each output of the core */
     struct span outputs;
 };
 
@@ -83,6 +83,8 @@ static void multiply_patches(const struct conv_args *args, const struct patch_wo
     int32_t term0 = f->pairs_b(work->patches, 1, size);
     int32_t term1 = f->pairs_b(work->patches + work->patch_bytes, 1, size);
     const int8_t *weights = (const int8_t *)args->w + group * args->outputs * size;
+    bool bytes = args->finish == CONV_REQUANTISE && args->y_type != ATTOFLOW_S32;
+    struct requantiser r = requantiser_of(args, 0);
     for (int32_t output = work->outputs.first, count; output < work->outputs.end; output += count) {
         const int8_t *row = weights + output * size;
         const int32_t *term = work->terms + (output - work->outputs.first);
@@ -97,11 +99,22 @@ static void multiply_patches(const struct conv_args *args, const struct patch_wo
             f->two(row, count == 2 ? size : 0, work->patches, stride, size, sums);
         }
         for (int32_t i = 0; i < count; i++, channel++, index += pixels) {
-            struct requantiser r = requantiser_of(args, channel);
-            int32_t base = wrap_sub(bias_of(args, channel), term[i]);
-            finish(args, &r, index, wrap_add(sums[2 * i], wrap_sub(base, term0)));
-            if (pair)
-                finish(args, &r, index + 1, wrap_add(sums[2 * i + 1], wrap_sub(base, term1)));
+            /* Bias and the row's term are one number since the group began. */
+            int32_t base = term[i];
+            int32_t y0 = wrap_add(sums[2 * i], wrap_sub(base, term0));
+            int32_t y1 = wrap_add(sums[2 * i + 1], wrap_sub(base, term1));
+            if (args->scale_stride != 0)
+                r = requantiser_of(args, channel);
+            if (bytes) {
+                uint8_t *y = (uint8_t *)args->y + index;
+                y[0] = (uint8_t)requantise_narrow(y0, &r);
+                if (pair)
+                    y[1] = (uint8_t)requantise_narrow(y1, &r);
+            } else {
+                finish(args, &r, index, y0);
+                if (pair)
+                    finish(args, &r, index + 1, y1);
+            }
         }
     }
 }
@@ -128,7 +141,8 @@ static void run_patches(const struct conv_args *args, uint32_t core, uint32_t co
     for (int32_t group = 0; group < args->groups; group++) {
         const int8_t *weights = (const int8_t *)args->w + group * args->outputs * size;
         for (int32_t output = work.outputs.first; output < work.outputs.end; output++)
-            work.terms[output - work.outputs.first] = f->pairs_a(weights + output * size, 1, size);
+            work.terms[output - work.outputs.first] = wrap_sub(bias_of(args, group * args->outputs + output),
+                                                               f->pairs_a(weights + output * size, 1, size));
         for (int32_t batch = 0; batch < args->batches; batch++) {
             int32_t channel = (batch * args->groups + group) * args->depth;
             int32_t end = min_s32(2 * pairs.end, pixels);

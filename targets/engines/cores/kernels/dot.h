@@ -16,11 +16,7 @@
 #ifndef DOT_H
 #define DOT_H
 
-/**
- * Ends a stage: what makes these values comes before it, what uses them behind it. It costs no instruction.
- * Without it compilers load a whole iteration's operands at once, regroup the sums, spill, and wait.
- */
-#define DOT_STAGE(a, b, c, d) __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : : "memory")
+#include "attoflow_kernel.h"
 
 /** Starts a pair: its elements in two columns and in the first two rows. */
 #define DOT_COLUMNS(k, b00, b01, b10, b11)                                                                     \
@@ -31,9 +27,9 @@
 /** A pair x0, x1 of a row times those of the two columns. */
 #define DOT_PRODUCTS(m, n, x0, x1)                                                                             \
     m = ((x0) + u1) * ((x1) + u0);                                                                             \
-    DOT_STAGE(m, n, x0, x1);                                                                                   \
+    STAGE(m, n, x0, x1);                                                                                       \
     n = ((x0) + v1) * ((x1) + v0);                                                                             \
-    DOT_STAGE(m, n, x0, x1)
+    STAGE(m, n, x0, x1)
 
 /**
  * A pair of four rows by two columns. Rows are loaded long before they are multiplied, and products are added when
@@ -43,41 +39,41 @@
 #define DOT_STEP_4(k, b00, b01, b10, b11)                                                                      \
     do {                                                                                                       \
         DOT_COLUMNS(k, b00, b01, b10, b11);                                                                    \
-        DOT_STAGE(x0, x1, y0, y1);                                                                             \
+        STAGE(x0, x1, y0, y1);                                                                                 \
         s6 += n0;                                                                                              \
         s7 += n1;                                                                                              \
         DOT_PRODUCTS(m0, m1, x0, x1);                                                                          \
         x0 = (uint32_t)a2[k];                                                                                  \
         x1 = (uint32_t)a2[(k) + 1];                                                                            \
-        DOT_STAGE(x0, x1, y0, y1);                                                                             \
+        STAGE(x0, x1, y0, y1);                                                                                 \
         DOT_PRODUCTS(n0, n1, y0, y1);                                                                          \
         y0 = (uint32_t)a3[k];                                                                                  \
         y1 = (uint32_t)a3[(k) + 1];                                                                            \
         s0 += m0;                                                                                              \
         s1 += m1;                                                                                              \
-        DOT_STAGE(s0, s1, y0, y1);                                                                             \
+        STAGE(s0, s1, y0, y1);                                                                                 \
         DOT_PRODUCTS(m0, m1, x0, x1);                                                                          \
         s2 += n0;                                                                                              \
         s3 += n1;                                                                                              \
-        DOT_STAGE(s2, s3, y0, y1);                                                                             \
+        STAGE(s2, s3, y0, y1);                                                                                 \
         DOT_PRODUCTS(n0, n1, y0, y1);                                                                          \
         s4 += m0;                                                                                              \
         s5 += m1;                                                                                              \
-        DOT_STAGE(s4, s5, n0, n1);                                                                             \
+        STAGE(s4, s5, n0, n1);                                                                                 \
     } while (0)
 
 /** A pair of two rows by two columns. */
 #define DOT_STEP_2(k, b00, b01, b10, b11)                                                                      \
     do {                                                                                                       \
         DOT_COLUMNS(k, b00, b01, b10, b11);                                                                    \
-        DOT_STAGE(x0, x1, y0, y1);                                                                             \
+        STAGE(x0, x1, y0, y1);                                                                                 \
         s2 += n0;                                                                                              \
         s3 += n1;                                                                                              \
         DOT_PRODUCTS(m0, m1, x0, x1);                                                                          \
         DOT_PRODUCTS(n0, n1, y0, y1);                                                                          \
         s0 += m0;                                                                                              \
         s1 += m1;                                                                                              \
-        DOT_STAGE(s0, s1, n0, n1);                                                                             \
+        STAGE(s0, s1, n0, n1);                                                                                 \
     } while (0)
 
 #endif
@@ -130,13 +126,13 @@ static void DOT_NAME(two_along)(const void *rows, int32_t a_stride, const void *
     const DOT_B *b0 = columns, *b1 = b0 + b_stride;
     for (; depth >= 4; depth -= 4) {
         DOT_STEP_2(0, b0[0], b0[1], b1[0], b1[1]);
-        DOT_STAGE(s0, s1, s2, s3);
+        STAGE(s0, s1, s2, s3);
         DOT_STEP_2(2, b0[2], b0[3], b1[2], b1[3]);
         a0 += 4;
         a1 += 4;
         b0 += 4;
         b1 += 4;
-        DOT_STAGE(a0, a1, b0, b1);
+        STAGE(a0, a1, b0, b1);
     }
     if (depth >= 2) {
         DOT_STEP_2(0, b0[0], b0[1], b1[0], b1[1]);
@@ -174,7 +170,7 @@ static void DOT_NAME(four_along)(const void *rows, int32_t a_stride, const void 
         a3 += 4;
         b0 += 4;
         b1 += 4;
-        DOT_STAGE(a0, a1, b0, b1);
+        STAGE(a0, a1, b0, b1);
     }
     if (depth & 2) {
         DOT_STEP_4(0, b0[0], b0[1], b1[0], b1[1]);
@@ -247,13 +243,13 @@ static void DOT_NAME(two_across)(const void *rows, int32_t a_stride, const void 
         DOT_STEP_2(0, b[0], c[0], b[1], c[1]);
         b += step;
         c += step;
-        DOT_STAGE(s0, s1, s2, s3);
+        STAGE(s0, s1, s2, s3);
         DOT_STEP_2(2, b[0], c[0], b[1], c[1]);
         b += step;
         c += step;
         a0 += 4;
         a1 += 4;
-        DOT_STAGE(a0, a1, b, c);
+        STAGE(a0, a1, b, c);
     }
     if (depth >= 2) {
         DOT_STEP_2(0, b[0], c[0], b[1], c[1]);
@@ -293,7 +289,7 @@ static void DOT_NAME(four_across)(const void *rows, int32_t a_stride, const void
         a1 += 4;
         a2 += 4;
         a3 += 4;
-        DOT_STAGE(a0, a1, b, c);
+        STAGE(a0, a1, b, c);
     }
     if (depth & 2) {
         DOT_STEP_4(0, b[0], c[0], b[1], c[1]);

@@ -4,46 +4,41 @@
  */
 #include "max_pool.h"
 
-/** A window's part inside of the input: its first element and its size. */
-struct window {
-    int32_t first;
-    int32_t rows;
-    int32_t columns;
+/** Rows of results share what their windows meet of the input's rows. */
+struct pool_row {
+    int32_t first; /* index of the first line's first element */
+    int32_t lines;
+    int32_t index; /* of the first result */
 };
 
-#define DEFINE_MAXIMUM(name, type)                                                                             \
-    static int32_t name(const struct max_pool_args *args, const struct window *window)                         \
+#define DEFINE_ROW(name, type)                                                                                 \
+    static void name(const struct max_pool_args *args, const struct pool_row *row)                             \
     {                                                                                                          \
-        const type *line = (const type *)args->x + window->first;                                              \
-        int32_t maximum = *line;                                                                               \
-        for (int32_t row = 0; row < window->rows; row++, line += args->width) {                                \
-            const type *x = line;                                                                              \
-            int32_t count = window->columns;                                                                   \
-            for (; count >= 2; count -= 2, x += 2) {                                                           \
-                int32_t x0 = x[0], x1 = x[1];                                                                  \
-                if (x0 > maximum)                                                                              \
-                    maximum = x0;                                                                              \
-                if (x1 > maximum)                                                                              \
-                    maximum = x1;                                                                              \
+        const type *start = (const type *)args->x + row->first;                                                \
+        int32_t width = args->width, kernel = args->kernel_x, stride = args->stride_x, lines = row->lines;     \
+        int32_t columns = args->columns, y_type = args->y_type, left = -args->pad_x;                           \
+        for (int32_t column = 0; column < columns; column++, left += stride) {                                 \
+            int32_t first = max_s32(left, 0), end = min_s32(left + kernel, width);                             \
+            const type *line = start + first;                                                                  \
+            int32_t maximum = *line;                                                                           \
+            for (int32_t i = 0; i < lines; i++, line += width) {                                               \
+                const type *x = line;                                                                          \
+                int32_t count = end - first;                                                                   \
+                for (; count >= 2; count -= 2, x += 2) {                                                       \
+                    int32_t x0 = x[0], x1 = x[1];                                                              \
+                    maximum = max_s32(maximum, x0);                                                            \
+                    maximum = max_s32(maximum, x1);                                                            \
+                }                                                                                              \
+                if (count > 0)                                                                                 \
+                    maximum = max_s32(maximum, *x);                                                            \
             }                                                                                                  \
-            if (count > 0 && *x > maximum)                                                                     \
-                maximum = *x;                                                                                  \
+            store_element(args->y, row->index + column, y_type, maximum);                                      \
         }                                                                                                      \
-        return maximum;                                                                                        \
     }
 
-DEFINE_MAXIMUM(maximum_s8, int8_t)
-DEFINE_MAXIMUM(maximum_u8, uint8_t)
-DEFINE_MAXIMUM(maximum_s32, int32_t)
-
-static int32_t maximum(const struct max_pool_args *args, const struct window *window)
-{
-    if (args->x_type == ATTOFLOW_S8)
-        return maximum_s8(args, window);
-    if (args->x_type == ATTOFLOW_U8)
-        return maximum_u8(args, window);
-    return maximum_s32(args, window);
-}
+DEFINE_ROW(row_s8, int8_t)
+DEFINE_ROW(row_u8, uint8_t)
+DEFINE_ROW(row_s32, int32_t)
 
 void max_pool(const struct max_pool_args *args, uint32_t core, uint32_t cores)
 {
@@ -52,19 +47,19 @@ void max_pool(const struct max_pool_args *args, uint32_t core, uint32_t cores)
         return;
     int32_t plane = (int32_t)((uint32_t)mine.first / (uint32_t)args->rows);
     int32_t row = mine.first - plane * args->rows;
-    int32_t index = mine.first * args->columns;
-    for (int32_t left = mine.end - mine.first; left > 0; left--) {
+    for (int32_t at = mine.first; at < mine.end; at++) {
         int32_t y = row * args->stride_y - args->pad_y;
         int32_t top = max_s32(y, 0);
-        int32_t x = -args->pad_x;
-        struct window window;
-        window.rows = min_s32(y + args->kernel_y, args->height) - top;
-        for (int32_t column = 0; column < args->columns; column++, x += args->stride_x) {
-            int32_t first = max_s32(x, 0);
-            window.first = (plane * args->height + top) * args->width + first;
-            window.columns = min_s32(x + args->kernel_x, args->width) - first;
-            store_element(args->y, index++, args->y_type, maximum(args, &window));
-        }
+        struct pool_row results;
+        results.first = (plane * args->height + top) * args->width;
+        results.lines = min_s32(y + args->kernel_y, args->height) - top;
+        results.index = at * args->columns;
+        if (args->x_type == ATTOFLOW_S8)
+            row_s8(args, &results);
+        else if (args->x_type == ATTOFLOW_U8)
+            row_u8(args, &results);
+        else
+            row_s32(args, &results);
         if (++row == args->rows) {
             row = 0;
             plane++;
