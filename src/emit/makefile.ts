@@ -17,7 +17,7 @@ export function compileFlags(target: Target): string[] {
     `-march=${target.harts.isa}`,
     `-mabi=${target.harts.abi}`,
     "-std=gnu11",
-    "-O3",
+    "-O2",
     "-Wall",
     "-Wextra",
     "-ffreestanding",
@@ -38,9 +38,12 @@ export const builtinFlags: Readonly<Record<CompilerFamily, readonly string[]>> =
 /** Flags of the link. */
 export const linkFlags: readonly string[] = ["-nostdlib", "-static", "-Wl,--gc-sections", "-T", "link.ld"];
 
-/** Flags that only a family needs, for compiling and linking. */
+/**
+ * Flags that only a family needs, for compiling and linking. clang knows no latencies unless it is told a core:
+ * Rocket's are near to Snitch's.
+ */
 export const familyFlags: Readonly<Record<CompilerFamily, readonly string[]>> = {
-  clang: ["--target=riscv32-unknown-elf"],
+  clang: ["--target=riscv32-unknown-elf", "-mtune=rocket-rv32"],
   gcc: [],
 };
 

@@ -12,10 +12,11 @@ export interface Step {
 }
 
 /**
- * Barrier, looking up the work, polling the DMA: cycles of a phase beyond its longest part. Measured on the
- * emulated cluster with empty kernels.
+ * Cycles of a phase beyond its longest part (barrier, finding the task, looking up the next one), and of a layer
+ * beyond its phases (call, tables, time stamp). Traced on the emulated cluster.
  */
-const phaseCycles = 100;
+const phaseCycles = 50;
+const layerCycles = 60;
 
 /**
  * Phases of a layer. In phase p the DMA loads piece p and stores piece p-2 while the workers are at piece p-1.
@@ -45,7 +46,7 @@ export function estimate(steps: readonly Step[], target: Target): number {
     const working = computeCycles(step);
     const both = target.dma ? Math.max(moving, working + Math.ceil(contention * moving)) : moving + working;
     return sum + phaseCycles + both;
-  }, 0);
+  }, layerCycles);
 }
 
 function computeCycles(step: Step): number {

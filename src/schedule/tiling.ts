@@ -213,5 +213,5 @@ function judge(view: NodeView, tiling: Tiling, sample: Sample, overlap: boolean)
   return { tiling, bytes, cycles, largest };
 }
 
-/** Cycles that one more phase costs; see pipeline.ts. */
-const pieceOverhead = 140;
+/** Cycles that one more piece costs: a phase (see pipeline.ts) and the kernel's call. */
+const pieceOverhead = 100;

@@ -87,14 +87,15 @@ async function writeCases(folder: string, cases: readonly CheckCase[], symbols: 
     return `${offset}, ${bytes.length}`;
   };
   for (const { inputs, outputs } of cases) {
-    symbols.inputs.forEach(({ endpoint: { dtype, shape }, array }, i) =>
-      lines.push(`INPUT(${array}, ${add(dtype, shape, inputs[i])})`)
+    symbols.inputs.forEach(({ endpoint: { dtype, shape }, field, array }, i) =>
+      lines.push(`INPUT(${field}, ${array}, ${add(dtype, shape, inputs[i])})`)
     );
+    const wanted = symbols.outputs.map(({ endpoint: { dtype, shape } }, i) => add(dtype, shape, outputs[i]));
+    symbols.outputs.forEach(({ field, array }, i) => lines.push(`RESULT(${field}, ${array}, ${wanted[i]})`));
     lines.push("RUN");
-    symbols.outputs.forEach(({ endpoint: { dtype, shape }, array }, i) =>
-      lines.push(`OUTPUT(${i}, ${array}, ${add(dtype, shape, outputs[i])})`)
-    );
+    symbols.outputs.forEach(({ array }, i) => lines.push(`OUTPUT(${i}, ${array}, ${wanted[i]})`));
   }
   await Deno.writeTextFile(`${folder}/check_cases.h`, lines.join("\n") + "\n");
+  await Deno.writeTextFile(`${folder}/check_size.h`, `#define CHECK_BYTES ${data.length + 1}\n`);
   await Deno.writeFile(`${folder}/check_data.bin`, new Uint8Array(data));
 }

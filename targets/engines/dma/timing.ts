@@ -23,8 +23,8 @@ export function dataCycles(transfer: TransferShape, bytesPerCycle: number): numb
 /** From the start of a transfer that waits for nothing to the poll that sees the engine idle, less the beats. */
 export const startupCycles = 11;
 
-/** The DMA hart's work for one transfer: fetch its six words from L2 over the narrow port, start it. */
-export const programCycles = 40;
+/** The DMA hart's work for one transfer: fetch its words from L2 over the narrow port, start it (traced). */
+export const programCycles = 28;
 
 /**
  * Cycles of a group of transfers, started one behind the other, until the engine is idle. The engine is behind by
