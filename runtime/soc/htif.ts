@@ -1,11 +1,11 @@
 // The host's side of HTIF as bare-metal programs use it: they write their exit status or a request to `tohost`
 // (snitch-cluster.md, section 1.12; the RISC-V ISA tests).
 
+import type { HostAccess } from "./host_access.ts";
+
 /** Memory and console, as a request needs them. */
 export interface HtifContext {
-  readUint32(address: number): number;
-  writeUint32(address: number, value: number): void;
-  readBytes(address: number, length: number): Uint8Array;
+  readonly memory: Pick<HostAccess, "readBytes" | "readUint32" | "writeUint32">;
   print(bytes: Uint8Array): void;
   exit(code: number): void;
 }
@@ -19,14 +19,14 @@ const longestText = 1 << 16;
  * a system call's words, of which only `write` is served.
  */
 export function serveHtif(context: HtifContext, tohost: number, fromhost: number | undefined): void {
-  const value = context.readUint32(tohost);
+  const value = context.memory.readUint32(tohost);
   if (value === 0) return;
   if ((value & 1) === 1) {
     context.exit(value >>> 1);
     return;
   }
-  const [call, , text, length] = [0, 1, 2, 3].map((i) => context.readUint32(value + 8 * i));
-  if (call === writeCall && length <= longestText) context.print(context.readBytes(text, length));
-  context.writeUint32(tohost, 0);
-  if (fromhost !== undefined) context.writeUint32(fromhost, 1);
+  const [call, , text, length] = [0, 1, 2, 3].map((i) => context.memory.readUint32(value + 8 * i));
+  if (call === writeCall && length <= longestText) context.print(context.memory.readBytes(text, length));
+  context.memory.writeUint32(tohost, 0);
+  if (fromhost !== undefined) context.memory.writeUint32(fromhost, 1);
 }

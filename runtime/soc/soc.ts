@@ -21,7 +21,9 @@ import { MemoryAccess } from "./access.ts";
 import { bootRom } from "./boot_rom.ts";
 import { ClusterRegisters, entryScratch } from "./cluster_registers.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
+import type { RunOptions, RunResult, SocOptions } from "./options.ts";
 import { GuestFault } from "./fault.ts";
+import { HostAccess } from "./host_access.ts";
 import { serveHtif } from "./htif.ts";
 import { InterruptLines } from "./interrupts.ts";
 import { MemoryMap, type Region } from "./memory_map.ts";
@@ -32,41 +34,12 @@ import { Tcdm } from "./tcdm.ts";
 import { TestBench, testBenchBase, testBenchSize } from "./test_bench.ts";
 import { WideBus } from "./wide_bus.ts";
 
+export type { RunOptions, RunResult, SocOptions } from "./options.ts";
+
 /** From the grant of a store to an interrupt register to the first instruction after a wfi (section 8, rule 10). */
 const interruptCycles = 6;
 /** From the accelerator's event to the hart: no bus is in between. */
 const eventCycles = 1;
-
-/** What a SoC can be given beside its target. */
-export interface SocOptions {
-  /** Adds the registers of the cluster's test bench at 0xf000_0000. */
-  readonly testbench?: boolean;
-  /** Takes what programs print, in pieces. By default it is dropped. */
-  readonly console?: (text: Uint8Array) => void;
-  /** Builds the accelerator behind the target's peripheral of that kind. */
-  readonly accelerator?: (target: Target, context: AcceleratorContext) => Accelerator;
-}
-
-/** How long to run. */
-export interface RunOptions {
-  /** Cycles to run at most. Default: no limit. */
-  readonly maxCycles?: number;
-  /** Addresses of words: a write to one ends the run behind the cycle of the write. */
-  readonly stopOnWrite?: readonly number[];
-  /** Whether the end of `maxCycles` is a {@link GuestFault}. Default: the run just ends, and can go on. */
-  readonly limitIsFault?: boolean;
-}
-
-/** Why a run has ended. */
-export interface RunResult {
-  readonly reason: "exit" | "write" | "limit";
-  /** The program's exit status, if it has ended. */
-  readonly exitCode?: number;
-  /** Word that was written, of `stopOnWrite`. */
-  readonly address?: number;
-  /** Cycles since reset. */
-  readonly cycle: number;
-}
 
 /** An emulated SoC. One instance runs one program. */
 export class Soc {
@@ -88,6 +61,7 @@ export class Soc {
   readonly #clint: Clint | undefined;
   readonly #cluster: ClusterRegisters | undefined;
   readonly #bench: TestBench | undefined;
+  readonly #host: HostAccess;
   readonly #console: (text: Uint8Array) => void;
 
   #cycle = 0;
@@ -115,6 +89,7 @@ export class Soc {
     this.#offload = new OffloadUnits(harts, core.multiplier === "shared");
     this.#code = new CodeCache(this.#codeSource(), core.instructionCache?.lineBytes ?? 64);
     this.#access = new MemoryAccess(this.#state, this.#loadStore, map, this.#code);
+    this.#host = new HostAccess(map, this.#access, () => this.#cycle, target.name);
     const dmaHart = target.harts.dma ? harts - 1 : -1;
     this.#control = new Control(this.#state, core.csrs, dmaHart);
     this.#lines = new InterruptLines(this.#control, () => this.#pipeline);
@@ -274,21 +249,7 @@ export class Soc {
    */
   load(image: Image): void {
     this.#image = image;
-    for (const { address, bytes, memorySize } of image.segments) {
-      const region = this.#map.span(address, memorySize);
-      if (!region || region.kind === "zero") {
-        throw new AttoflowError(
-          `a segment of ${memorySize} bytes at 0x${
-            address.toString(16)
-          } lies in no memory of ${this.target.name}`,
-          { where: "the image", hint: "Link it for this target, or name the target that it was linked for." },
-        );
-      }
-      const offset = address - region.base;
-      region.bytes.fill(0, offset, offset + memorySize);
-      region.bytes.set(bytes, offset);
-      this.#access.changed(address, memorySize);
-    }
+    this.#host.load(image);
     this.#boot(image.entry);
     const [tohost, fromhost] = ["tohost", "fromhost"].map((name) =>
       image.symbols.find((symbol) => symbol.name === name && symbol.kind !== "function")?.address
@@ -317,9 +278,7 @@ export class Soc {
   #htif(tohost: number, fromhost: number | undefined): void {
     serveHtif(
       {
-        readUint32: (address) => this.readUint32(address),
-        writeUint32: (address, value) => this.writeUint32(address, value),
-        readBytes: (address, length) => this.readBytes(address, length),
+        memory: this.#host,
         print: (bytes) => this.#console(bytes),
         exit: (code) => this.#exit(code),
       },
@@ -440,47 +399,23 @@ export class Soc {
     });
   }
 
-  #span(address: number, length: number): Region {
-    const region = this.#map.span(address, length);
-    if (!region) {
-      throw new AttoflowError(
-        `${length} bytes at 0x${address.toString(16)} do not lie in a memory of ${this.target.name}`,
-      );
-    }
-    return region;
-  }
-
   /** Copy of a part of memory. Throws {@link AttoflowError} where there is none. */
   readBytes(address: number, length: number): Uint8Array {
-    const region = this.#span(address, length), offset = address - region.base;
-    return region.bytes.slice(offset, offset + length);
+    return this.#host.readBytes(address, length);
   }
 
   /** Writes memory. Throws {@link AttoflowError} where there is none. */
   writeBytes(address: number, bytes: Uint8Array): void {
-    const region = this.#span(address, bytes.length);
-    if (region.kind === "zero") return;
-    region.bytes.set(bytes, address - region.base);
-    this.#access.changed(address, bytes.length);
+    this.#host.writeBytes(address, bytes);
   }
 
   /** Reads a word of memory or a register. */
   readUint32(address: number): number {
-    const region = this.#map.find(address);
-    if (region?.device) return region.device.readUint32(address - region.base, this.#cycle, -1) >>> 0;
-    const bytes = this.readBytes(address, 4);
-    return new DataView(bytes.buffer).getUint32(0, true);
+    return this.#host.readUint32(address);
   }
 
   /** Writes a word of memory or a register. */
   writeUint32(address: number, value: number): void {
-    const region = this.#map.find(address);
-    if (region?.device) {
-      region.device.writeUint32(address - region.base, value, -1, this.#cycle, -1);
-      return;
-    }
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, value, true);
-    this.writeBytes(address, bytes);
+    this.#host.writeUint32(address, value);
   }
 }
