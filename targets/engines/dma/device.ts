@@ -162,21 +162,26 @@ export class Dma {
     return id;
   }
 
+  /** Stops the simulation if a row does not lie in a memory. */
   #check(transfer: Transfer): void {
-    if (transfer.bytes === 0) return;
-    // Without strides all rows are the first one: a program may ask for 2^32 of them.
-    const rows = transfer.sourceStride + transfer.destinationStride === 0 ? 1 : transfer.rows;
-    for (let row = 0; row < rows; row++) {
-      const source = transfer.source + row * transfer.sourceStride;
-      const destination = transfer.destination + row * transfer.destinationStride;
-      for (const [what, at] of [["reads from", source], ["writes to", destination]] as const) {
-        const target = this.#context.target(at, transfer.bytes);
-        if (target !== undefined && !(at === destination && target === "rom")) continue;
+    const { bytes, rows } = transfer;
+    if (bytes === 0 || rows === 0) return;
+    const sides = [
+      { what: "reads from", start: transfer.source, stride: transfer.sourceStride },
+      { what: "writes to", start: transfer.destination, stride: transfer.destinationStride },
+    ];
+    for (const { what, start, stride } of sides) {
+      const allowed = (target: WideTarget | undefined) =>
+        target !== undefined && !(target === "rom" && what === "writes to");
+      // Where one memory holds the first row and the last, it holds all of them.
+      if (allowed(this.#context.target(start, (rows - 1) * stride + bytes))) continue;
+      for (let row = 0; row < rows; row++) {
+        const at = start + row * stride;
+        const target = this.#context.target(at, bytes);
+        if (allowed(target)) continue;
         const where = target === undefined ? "where there is no memory" : "which is read only";
         this.#context.fail(
-          `a DMA transfer of ${transfer.rows} × ${transfer.bytes} bytes ${what} 0x${
-            at.toString(16)
-          }, ${where}`,
+          `a DMA transfer of ${rows} × ${bytes} bytes ${what} 0x${at.toString(16)}, ${where}`,
         );
       }
     }
