@@ -7,7 +7,7 @@ import type { Manifest } from "../targets/manifest.ts";
 import type { Target } from "../targets/schema.ts";
 import { imageFiles, makeManifest } from "./emit/manifest.ts";
 import { replaceFolder } from "./emit/output_folder.ts";
-import { makeProject } from "./emit/project.ts";
+import { makeProject, writeProject } from "./emit/project.ts";
 import { Symbols } from "./emit/symbols.ts";
 import type { Model } from "./model/types.ts";
 import { importModel, type ImportOptions } from "./onnx/import.ts";
@@ -64,14 +64,11 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
 
   let manifest: Manifest | undefined;
   await replaceFolder(options.out, async (folder) => {
-    await Deno.mkdir(`${folder}/kernels`);
-    for (const [name, content] of project.files) {
-      await Deno.writeFile(`${folder}/${name}`, encode(content));
-    }
+    await writeProject(folder, project);
     await build(folder, project.sources, target, compiler);
     const image = readLinkedImage(await Deno.readFile(`${folder}/${imageFiles.elf}`));
     await Deno.writeFile(`${folder}/${imageFiles.bin}`, rawImage(image, memoryOf(target, "l2").base));
-    await Deno.writeTextFile(`${folder}/${imageFiles.hex}`, intelHex(image));
+    await Deno.writeFile(`${folder}/${imageFiles.hex}`, intelHex(image));
     await Deno.writeFile(`${folder}/${imageFiles.model}`, bytes);
     manifest = makeManifest({
       program,
@@ -101,10 +98,6 @@ export function summaryOf({ program, manifest }: Generated): string {
   return [...costLines(program.layers, program.macs, program.parameters), "", ...memoryTable(memories)].join(
     "\n",
   );
-}
-
-function encode(content: string | Uint8Array): Uint8Array {
-  return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { engineMappings } from "../targets/engines/registry.ts";
 import { AttoflowError } from "../targets/errors.ts";
 import { loadTarget } from "../targets/load.ts";
-import { makeProject } from "../src/emit/project.ts";
+import { makeProject, writeProject } from "../src/emit/project.ts";
 import { Symbols } from "../src/emit/symbols.ts";
 import { ModelBuilder } from "../src/model/builder.ts";
 import type { Model } from "../src/model/types.ts";
@@ -37,11 +37,7 @@ async function withProject(
   const project = await makeProject(program, network, target, symbols, { l1Bytes, family: "gcc" });
   const folder = await Deno.makeTempDir();
   try {
-    await Deno.mkdir(`${folder}/kernels`);
-    for (const [name, content] of project.files) {
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      await Deno.writeFile(`${folder}/${name}`, bytes);
-    }
+    await writeProject(folder, project);
     await action(folder, project.sources);
   } finally {
     await Deno.remove(folder, { recursive: true });

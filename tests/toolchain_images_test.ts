@@ -37,7 +37,7 @@ function readHex(text: string): { bytes: Map<number, number>; entry: number } {
 }
 
 Deno.test("Intel HEX holds every byte at its address, across 64 KiB borders", () => {
-  const { bytes, entry } = readHex(intelHex(image));
+  const { bytes, entry } = readHex(new TextDecoder().decode(intelHex(image)));
   assert.equal(entry, image.entry);
   assert.equal(bytes.size, 72);
   for (const part of image.loaded) {

@@ -1,5 +1,6 @@
 // All files of a generated C project: what is generated, and the runtime and kernels as they stand in `targets`.
 
+import { dirname, join } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
 import { targetFolder } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
@@ -58,6 +59,15 @@ export async function makeProject(
   const sources = [...files.keys()].filter((name) => /\.[cS]$/.test(name)).sort();
   files.set("Makefile", makefile(target, sources, options.family));
   return { files, sources };
+}
+
+/** Writes the files of a project into a folder that is there and empty. */
+export async function writeProject(folder: string, project: Project): Promise<void> {
+  for (const [name, content] of project.files) {
+    const path = join(folder, name);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeFile(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  }
 }
 
 /** The folder with the start-up code and the executor of phases for the target's kind of machine. */

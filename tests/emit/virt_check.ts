@@ -3,7 +3,7 @@
 
 import { engineMappings } from "../../targets/engines/registry.ts";
 import { loadTarget } from "../../targets/load.ts";
-import { makeProject } from "../../src/emit/project.ts";
+import { makeProject, writeProject } from "../../src/emit/project.ts";
 import { Symbols } from "../../src/emit/symbols.ts";
 import { type DType, elementCount, type Model } from "../../src/model/types.ts";
 import { l1Budget } from "../../src/schedule/budget.ts";
@@ -45,13 +45,7 @@ export async function checkOnVirt(
   const project = await makeProject(program, model, target, symbols, { l1Bytes, family: compiler.family });
   const folder = await Deno.makeTempDir({ prefix: "attoflow-virt-" });
   try {
-    await Deno.mkdir(`${folder}/kernels`);
-    for (const [name, content] of project.files) {
-      await Deno.writeFile(
-        `${folder}/${name}`,
-        typeof content === "string" ? new TextEncoder().encode(content) : content,
-      );
-    }
+    await writeProject(folder, project);
     await Deno.copyFile(new URL("check_main.c", import.meta.url), `${folder}/main.c`);
     await Deno.copyFile(new URL("check_data.S", import.meta.url), `${folder}/check_data.S`);
     await writeCases(folder, cases, symbols);
