@@ -31,8 +31,9 @@ export class HartState {
   /** Cycles without an instruction: `stalls[hart * stallCauses.length + cause]`. */
   readonly stalls: Float64Array;
 
-  constructor(readonly count: number) {
-    this.registers = new Int32Array(count * 64);
+  /** @param registers where to keep the registers; by default in an array of their own */
+  constructor(readonly count: number, registers: Int32Array = new Int32Array(count * 64)) {
+    this.registers = registers;
     this.pc = new Int32Array(count);
     this.activity = new Uint8Array(count);
     this.wake = new Float64Array(count);

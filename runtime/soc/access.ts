@@ -39,6 +39,9 @@ export interface Reservations {
 /** Words whose writing somebody wants to know of. */
 export type WriteWatcher = (address: number, cycle: number) => void;
 
+/** Who must hear of writes to where code is; and of words that are watched, if it does some writes by itself. */
+export type CodeWatch = Pick<CodeCache, "invalidate"> & { guard?(address: number): void };
+
 const pageHasCode = 1, pageIsWatched = 2;
 
 /** Does the accesses of harts. */
@@ -49,9 +52,15 @@ export class MemoryAccess {
   readonly #state: HartState;
   readonly #loadStore: LoadStoreUnits;
   readonly #map: MemoryMap;
-  readonly #code: CodeCache;
+  readonly #code: CodeWatch;
 
-  constructor(state: HartState, loadStore: LoadStoreUnits, map: MemoryMap, code: CodeCache) {
+  /** @param code is told of what is written to where code is */
+  constructor(
+    state: HartState,
+    loadStore: LoadStoreUnits,
+    map: MemoryMap,
+    code: CodeWatch,
+  ) {
     this.#state = state;
     this.#loadStore = loadStore;
     this.#map = map;
@@ -68,8 +77,10 @@ export class MemoryAccess {
     const region = this.#map.find(address);
     if (!region) return [];
     const offset = (address >>> 0) - region.base;
-    return this.#map.regions.filter(({ bytes }) => bytes.length > 0 && bytes.buffer === region.bytes.buffer)
-      .map(({ base }) => base + offset);
+    const same = (bytes: Uint8Array) =>
+      bytes.length > 0 && bytes.buffer === region.bytes.buffer &&
+      bytes.byteOffset === region.bytes.byteOffset;
+    return this.#map.regions.filter(({ bytes }) => same(bytes)).map(({ base }) => base + offset);
   }
 
   /** Calls `watcher` on each write that touches the word at `address`, after it is done. Returns how to stop. */
@@ -77,6 +88,7 @@ export class MemoryAccess {
     const watchers = this.#watched.get(address) ?? [];
     this.#watched.set(address, [...watchers, watcher]);
     this.#pageFlags[address >>> 12] |= pageIsWatched;
+    this.#code.guard?.(address);
     return () =>
       this.#watched.set(address, (this.#watched.get(address) ?? []).filter((each) => each !== watcher));
   }

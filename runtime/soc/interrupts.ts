@@ -16,9 +16,9 @@ export class InterruptLines {
   next = Infinity;
   readonly #changes: Change[] = [];
   readonly #control: Control;
-  readonly #pipeline: () => Pipeline;
+  readonly #pipeline: () => Pick<Pipeline, "interruptChanged">;
 
-  constructor(control: Control, pipeline: () => Pipeline) {
+  constructor(control: Control, pipeline: () => Pick<Pipeline, "interruptChanged">) {
     this.#control = control;
     this.#pipeline = pipeline;
   }

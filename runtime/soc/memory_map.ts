@@ -40,18 +40,18 @@ export class MemoryMap {
   readonly #byEntry: (Region | undefined)[] = [undefined];
   readonly #pages = new Uint8Array(2 ** (32 - pageBits));
 
-  constructor(target: Target) {
-    for (const memory of target.memories) this.#addMemory(memory);
+  /** @param space a buffer of 4 GiB in which memories lie at their addresses; by default each has its own */
+  constructor(target: Target, space?: ArrayBuffer) {
+    for (const memory of target.memories) this.#addMemory(memory, space);
   }
 
-  #addMemory(memory: Memory): void {
+  #addMemory(memory: Memory, space: ArrayBuffer | undefined): void {
     const kind = memory.role === "l1" ? "tcdm" : memory.role === "l2" ? "memory" : memory.role;
-    let buffer: ArrayBuffer;
-    try {
-      buffer = new ArrayBuffer(Math.ceil(memory.size / 8) * 8);
-    } catch (cause) {
-      throw new AttoflowError(`this machine cannot hold the ${memory.size} bytes of memory ${memory.name}`, {
-        cause,
+    const length = Math.ceil(memory.size / 8) * 8;
+    const buffer = space ?? allocate(memory, length), start = space ? memory.base : 0;
+    if (start % 8 !== 0) {
+      throw new AttoflowError("fast timing serves memories at multiples of 8 only", {
+        where: `memory ${memory.name}, field base`,
       });
     }
     for (const base of memory.alias === undefined ? [memory.base] : [memory.base, memory.alias]) {
@@ -60,9 +60,9 @@ export class MemoryMap {
         kind,
         base,
         size: memory.size,
-        bytes: new Uint8Array(buffer, 0, memory.size),
-        halves: new Int16Array(buffer),
-        words: new Int32Array(buffer),
+        bytes: new Uint8Array(buffer, start, memory.size),
+        halves: new Int16Array(buffer, start, length / 2),
+        words: new Int32Array(buffer, start, length / 4),
         latency: memory.latency,
         outside: kind === "memory",
       });
@@ -118,6 +118,14 @@ export class MemoryMap {
     const region = this.find(address);
     if (!region || region.kind === "registers") return undefined;
     return (address >>> 0) - region.base + bytes <= region.size ? region : undefined;
+  }
+}
+
+function allocate({ name, size }: Memory, length: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(length);
+  } catch (cause) {
+    throw new AttoflowError(`this machine cannot hold the ${size} bytes of memory ${name}`, { cause });
   }
 }
 

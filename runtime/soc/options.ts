@@ -2,6 +2,7 @@
 
 import type { Target } from "../../targets/schema.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
+import type { HartEngine } from "./engine.ts";
 
 /** What a SoC can be given beside its target. */
 export interface SocOptions {
@@ -9,6 +10,8 @@ export interface SocOptions {
   readonly testbench?: boolean;
   /** Takes what programs print, in pieces. By default it is dropped. */
   readonly console?: (text: Uint8Array) => void;
+  /** Runs the harts in another way than cycle by cycle: fast timing. */
+  readonly engine?: HartEngine;
   /** Builds the accelerator behind the target's peripheral of that kind. */
   readonly accelerator?: (target: Target, context: AcceleratorContext) => Accelerator;
 }

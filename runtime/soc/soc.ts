@@ -12,6 +12,7 @@ import type { TransferAction } from "../hart/instructions.ts";
 import { InstructionCache } from "../hart/instruction_cache.ts";
 import { LoadStoreUnits } from "../hart/load_store.ts";
 import { OffloadUnits } from "../hart/offload.ts";
+import { type HartEnvironment, Outward } from "../hart/outward.ts";
 import { Pipeline } from "../hart/pipeline.ts";
 import { HartState } from "../hart/state.ts";
 import { WriteBack } from "../hart/write_back.ts";
@@ -22,6 +23,7 @@ import { bootRom } from "./boot_rom.ts";
 import { ClusterRegisters, entryScratch } from "./cluster_registers.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
 import type { RunOptions, RunResult, SocOptions } from "./options.ts";
+import type { EngineParts, HartEngine, Ticking } from "./engine.ts";
 import { GuestFault } from "./fault.ts";
 import { HostAccess } from "./host_access.ts";
 import { serveHtif } from "./htif.ts";
@@ -50,6 +52,7 @@ export class Soc {
   readonly #offload: OffloadUnits;
   readonly #code: CodeCache;
   readonly #access: MemoryAccess;
+  readonly #engine: HartEngine | undefined;
   readonly #control: Control;
   readonly #lines: InterruptLines;
   readonly #pipeline: Pipeline;
@@ -82,44 +85,42 @@ export class Soc {
     if (harts > 32) throw new AttoflowError("the emulator serves at most 32 harts", { where: target.name });
 
     // Memories and harts.
-    const map = this.#map = new MemoryMap(target);
+    const engine = this.#engine = options.engine;
+    const map = this.#map = new MemoryMap(target, engine?.space);
     const outside = map.find(memoryOf(target, "l2").base)!;
-    this.#state = new HartState(harts);
+    this.#state = new HartState(harts, engine?.registers(harts));
     this.#loadStore = new LoadStoreUnits(harts);
     this.#offload = new OffloadUnits(harts, core.multiplier === "shared");
     this.#code = new CodeCache(this.#codeSource(), core.instructionCache?.lineBytes ?? 64);
-    this.#access = new MemoryAccess(this.#state, this.#loadStore, map, this.#code);
+    this.#access = new MemoryAccess(this.#state, this.#loadStore, map, engine ?? this.#code);
     this.#host = new HostAccess(map, this.#access, () => this.#cycle, target.name);
     const dmaHart = target.harts.dma ? harts - 1 : -1;
     this.#control = new Control(this.#state, core.csrs, dmaHart);
-    this.#lines = new InterruptLines(this.#control, () => this.#pipeline);
+    this.#lines = new InterruptLines(this.#control, () => engine ?? this.#pipeline);
     if (core.instructionCache) {
       this.#cache = new InstructionCache(harts, core.instructionCache, outside.latency);
     }
-    this.#pipeline = new Pipeline(
-      {
-        state: this.#state,
-        control: this.#control,
-        loadStore: this.#loadStore,
-        offload: this.#offload,
-        writeBack: new WriteBack(this.#state, this.#loadStore, this.#offload),
-        cache: this.#cache,
-      },
-      this.#code,
-      {
-        outstandingLoads: core.outstandingLoads,
-        outstandingMemory: core.outstandingMemory,
-        trapMisaligned: core.misaligned === "trap",
-        barrier: target.harts.barrier === "csr",
-        dmaHart,
-      },
-      {
-        find: (address) => map.find(address),
-        checkTrap: (hart, cause, pc) => this.#checkTrap(hart, cause, pc),
-        transfer: (hart, action, a, b, cycle) => this.#transfer(hart, action, a, b, cycle),
-        fail: (hart, what) => this.#fail(what, hart),
-      },
-    );
+    const features = {
+      outstandingLoads: core.outstandingLoads,
+      outstandingMemory: core.outstandingMemory,
+      trapMisaligned: core.misaligned === "trap",
+      barrier: target.harts.barrier === "csr",
+      dmaHart,
+    };
+    const environment: HartEnvironment = {
+      find: (address) => map.find(address),
+      checkTrap: (hart, cause, pc) => this.#checkTrap(hart, cause, pc),
+      transfer: (hart, action, a, b, cycle) => this.#transfer(hart, action, a, b, cycle),
+      fail: (hart, what) => this.#fail(what, hart),
+    };
+    const parts = {
+      state: this.#state,
+      control: this.#control,
+      loadStore: this.#loadStore,
+      offload: this.#offload,
+      writeBack: new WriteBack(this.#state, this.#loadStore, this.#offload),
+    };
+    this.#pipeline = new Pipeline({ ...parts, cache: this.#cache }, this.#code, features, environment);
 
     // Interconnect: harts to TCDM, harts to the outside, DMA and accelerator to TCDM.
     const granted = (hart: number, cycle: number, ready: number) =>
@@ -161,6 +162,31 @@ export class Soc {
       this.#bench = new TestBench(send, exit, this.#tcdm);
       map.addRegisters("test bench", testBenchBase, testBenchSize, this.#bench, true);
     }
+    engine?.attach(this.#engineParts(new Outward(parts, features, environment)));
+  }
+
+  #engineParts(outward: Outward): EngineParts {
+    const dma = this.#dma, accelerator = this.#accelerator, bench = this.#bench;
+    const devices: Ticking[] = [];
+    if (dma) devices.push({ busy: () => dma.active, tick: (cycle) => dma.tick(cycle) });
+    if (accelerator) devices.push({ busy: () => accelerator.busy, tick: (cycle) => accelerator.tick(cycle) });
+    if (bench) devices.push({ busy: () => bench.busy, tick: (cycle) => bench.tick(cycle) });
+    return {
+      state: this.#state,
+      control: this.#control,
+      code: this.#code,
+      outward,
+      access: this.#access,
+      near: this.#tcdm,
+      far: this.#narrow.reservations,
+      lines: this.#lines,
+      clint: this.#clint,
+      dma,
+      devices,
+      setCycle: (cycle) => this.#cycle = cycle,
+      ended: () => this.#exitCode !== undefined || this.#stop !== undefined,
+      deadlock: () => this.#deadlock(),
+    };
   }
 
   #codeSource() {
@@ -254,6 +280,7 @@ export class Soc {
     const [tohost, fromhost] = ["tohost", "fromhost"].map((name) =>
       image.symbols.find((symbol) => symbol.name === name && symbol.kind !== "function")?.address
     );
+    this.#engine?.loaded(image);
     if (tohost !== undefined) this.#access.watch(tohost, () => this.#htif(tohost, fromhost));
   }
 
@@ -304,7 +331,8 @@ export class Soc {
     );
     this.#pipeline.limit = end;
     try {
-      this.#clock(end);
+      if (this.#engine) this.#cycle = this.#engine.run(this.#cycle, end);
+      else this.#clock(end);
     } finally {
       for (const stop of unwatch) stop();
     }

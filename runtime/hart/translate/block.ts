@@ -1,0 +1,113 @@
+// The unit in which the fast tiers run: a block is what a hart executes from the place where it enters up to the next
+// transfer of control. Interpreter tier and translator read the same blocks.
+
+import { decode, type Operands, operandsOfWord } from "../encoding.ts";
+import type { Instruction } from "../instructions.ts";
+
+/** One instruction of a block, decoded. */
+export interface Step {
+  readonly pc: number;
+  readonly instruction: Instruction;
+  readonly operands: Required<Operands>;
+}
+
+/**
+ * How a block ends: with a conditional branch, a jump to a fixed target, a jump to a register's value, by running on
+ * over a boundary, or in front of an instruction that the slow path executes alone.
+ */
+export type Ending = "branch" | "jump" | "indirect" | "fall" | "slow";
+
+/** Straight-line code. All addresses are unsigned. */
+export interface Block {
+  readonly start: number;
+  /** Address behind the last step; blocks that overlap end at the same one. */
+  readonly end: number;
+  readonly steps: readonly Step[];
+  readonly ending: Ending;
+  /** Where a branch or jump goes. */
+  readonly target?: number;
+}
+
+/** Blocks end at multiples of this many bytes, so that none is long. */
+export const boundary = 128;
+
+/** The instruction at an address; undefined if the slow path executes it, or nothing is there. */
+export type StepSource = (pc: number) => Step | undefined;
+
+/** Decodes the word at an address, if it is for blocks. */
+export function decodeStep(pc: number, word: number): Step | undefined {
+  const instruction = decode(word);
+  if (instruction === undefined || isSlow(instruction)) return undefined;
+  const operands = operandsOfWord(word, instruction.format);
+  // A target between two instructions is taken all the same (snitch-cluster.md, 1.8): rare, so left to the slow path.
+  const between = (instruction.format === "B" || instruction.format === "J") && (operands.imm & 2) !== 0;
+  return between ? undefined : { pc, instruction, operands };
+}
+
+/**
+ * Whether an instruction belongs to the slow path: it talks to the rest of the SoC, changes the hart's mode, or
+ * depends on what other harts do. Memory accesses join it one by one when their address is no plain memory.
+ */
+export function isSlow({ meaning }: Instruction): boolean {
+  switch (meaning.kind) {
+    case "csr":
+    case "transfer":
+    case "reserve":
+    case "conditional":
+      return true;
+    case "system":
+      return meaning.action !== "fence";
+    default:
+      return false;
+  }
+}
+
+/** Whether a step may go elsewhere than on; it ends its block. */
+export function transfers({ instruction: { meaning: { kind } } }: Step): boolean {
+  return kind === "branch" || kind === "jump";
+}
+
+/**
+ * Reads the block that starts at `start`. What only some harts have (Xdma) is slow, as is what none has, so that blocks
+ * are the same for all.
+ *
+ * @param most reads at most so many instructions, over boundaries; absent: to the next boundary
+ */
+export function readBlock(start: number, source: StepSource, most?: number): Block {
+  const steps: Step[] = [];
+  const limit = most ?? (boundary - start % boundary) / 4;
+  for (let pc = start; steps.length < limit; pc = pc + 4) {
+    const step = source(pc);
+    if (!step) return { start, end: pc, steps, ending: "slow" };
+    steps.push(step);
+    if (!transfers(step)) continue;
+    const { instruction: { format }, operands: { imm } } = step, end = pc + 4;
+    if (format !== "B" && format !== "J") return { start, end, steps, ending: "indirect" };
+    return { start, end, steps, ending: format === "B" ? "branch" : "jump", target: (pc + imm) >>> 0 };
+  }
+  return { start, end: start + 4 * limit, steps, ending: "fall" };
+}
+
+/** Whether a block's branch, or its jump, passes a point at which a quantum may end. */
+export function isChecked(
+  { ending, steps, target, end }: Pick<Block, "ending" | "steps" | "target" | "end">,
+) {
+  const backward = target !== undefined && target < end;
+  if (ending === "branch") return backward;
+  return ending === "indirect" || (ending === "jump" && (backward || written(steps[steps.length - 1]) !== 0));
+}
+
+/** Whether a step reads or writes memory. */
+export function accesses({ instruction: { meaning } }: Step): boolean {
+  return meaning.kind === "load" || meaning.kind === "store" || meaning.kind === "atomic";
+}
+
+/** Bytes that a memory step moves. */
+export function accessBytes({ instruction: { meaning } }: Step): 1 | 2 | 4 {
+  return meaning.kind === "load" || meaning.kind === "store" ? meaning.bytes : 4;
+}
+
+/** Register that a step writes; 0 if none. */
+export function written({ instruction, operands }: Step): number {
+  return instruction.writes ? operands.rd : 0;
+}

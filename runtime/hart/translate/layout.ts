@@ -1,0 +1,161 @@
+// Memory 1 of the fast tiers' modules: what the emulator itself keeps where WebAssembly reaches it.
+// Hart records, the map from code addresses to blocks, which lines are guarded, and the blocks in interpreted form.
+// Memory 0 is the guest's: its index is the guest's physical address.
+
+import { instructions } from "../instructions.ts";
+import type { MemoryClass } from "./cost.ts";
+
+/** A hart's record, byte offsets. x0 … x31 lie at 0 … 124; x0 stays 0 and writes to it go to `sink`. */
+export const hartRecord = {
+  registers: 0,
+  sink: 128,
+  /** i64, see {@link counterShift}. */
+  counter: 136,
+  pc: 144,
+  /** Header of the block whose region has left for the interpreter too often. */
+  poor: 148,
+  bytes: 256,
+} as const;
+
+/**
+ * The counter holds the cycles left of the quantum, shifted, plus the instructions executed in it: one subtraction
+ * accounts for both, and it is negative when the quantum is used up. 2^20 instructions fit below.
+ */
+export const counterShift = 20;
+
+/** Longest quantum in cycles: every instruction takes at least one, so the lower half never overflows. */
+export const longestQuantum = 2 ** (counterShift - 1);
+
+/** What must be subtracted from the counter for cycles and instructions. */
+export function charge(cycles: number, instructions: number): bigint {
+  return (BigInt(cycles) << BigInt(counterShift)) - BigInt(instructions);
+}
+
+/** Header of an interpreted block, byte offsets. */
+export const header = {
+  /** Instructions that may still be interpreted on behalf of this block before it is worth translating. */
+  patience: 0,
+  /** Slot of the region that starts here in the table of functions; 0 if there is none. */
+  region: 4,
+  /** i64: what the whole block subtracts from the counter. */
+  charge: 8,
+  steps: 16,
+  target: 20,
+  end: 24,
+  flags: 28,
+  /** Indirect jumps: address of {@link rememberedTargets} words, the targets seen. */
+  targets: 32,
+  bytes: 40,
+} as const;
+
+/** Bits of a header's flags. */
+export const headerFlags = {
+  /** The branch or jump passes a point at which the quantum may end; equal to `exit.checked`. */
+  checked: 1,
+  /** No step at all: the instruction at `start` is executed by the slow path. */
+  slow: 2,
+} as const;
+
+export const rememberedTargets = 16;
+
+/** A step in interpreted form, byte offsets. Registers are offsets in the hart's record. */
+export const stepRecord = {
+  operation: 0,
+  rd: 1,
+  rs1: 2,
+  rs2: 3,
+  imm: 4,
+  /** Cycles of the block in front of this step (16 bit). */
+  prefix: 8,
+  /** Accesses: cycles more if it is not the usual memory. Divisions: cycles hidden. */
+  extra: 10,
+  /** Windows that an access has reached, one bit each; and {@link amongGuarded}. */
+  seen: 11,
+  pc: 12,
+  bytes: 16,
+} as const;
+
+/** Bit of `seen`: a store has gone below the window's `free` address. */
+export const amongGuarded = 0x80;
+
+/** Operation that ends a block which runs on. */
+export const runOn = instructions.length;
+
+/** A memory that blocks may access directly. */
+export interface Window {
+  readonly base: number;
+  readonly size: number;
+  readonly memory: MemoryClass;
+  /** Whether the tiers run code from there. */
+  readonly code: boolean;
+  /** Memory 1: one word for each guest word, the block that starts there or 0. Only where code may be. */
+  readonly blocks: number;
+  /** Memory 1: one byte for each line, not 0 if writes to it are for the slow path: it holds code, or is watched. */
+  readonly guarded: number;
+  /** Memory 1: word with the address from which on no line is guarded. */
+  readonly free: number;
+}
+
+/** Bytes of a line, as a power of two: how finely code and data are told apart. */
+export const lineBits = 6;
+
+/** What a run of a tier ends with: bits below an address, which is a multiple of 4. */
+export const exit = {
+  /** Goes on at the address. */
+  on: 0,
+  /** Goes on at the address, having passed a point at which the quantum may end. */
+  checked: 1,
+  /** Goes on at the address, where the interpreter runs at least one block: a region could not. */
+  interpret: 2,
+  /** The instruction at the address is for the slow path. */
+  slow: 3,
+} as const;
+
+/** Why `run` returns to the host, with the hart's record up to date. */
+export const reason = {
+  /** The quantum is used up. */
+  quantum: 0,
+  /** No block has been read at pc. */
+  unknown: 1,
+  /** The instruction at pc is for the slow path. */
+  slow: 2,
+  /** The block at pc has been interpreted so often that a region should start there. */
+  hot: 3,
+  /** The region at the block `poor` leaves for the interpreter so often that it should be made anew. */
+  poor: 4,
+} as const;
+
+/** What a region's leaving for the interpreter takes from its patience. */
+export const leavingCost = 16;
+
+/** Where everything lies in memory 1. */
+export interface Layout {
+  readonly windows: readonly Window[];
+  /** First byte for blocks, and the end of memory 1. */
+  readonly arena: number;
+  readonly end: number;
+}
+
+const page = 65536;
+const arenaBytes = 64 << 20;
+
+/** Lays memory 1 out for a number of harts and the memories that hold code and data. */
+export function layOut(
+  harts: number,
+  memories: readonly Omit<Window, "blocks" | "guarded" | "free">[],
+): Layout {
+  let at = harts * hartRecord.bytes;
+  const take = (bytes: number) => {
+    const start = Math.ceil(at / 64) * 64;
+    at = start + bytes;
+    return start;
+  };
+  const windows = memories.map((memory) => ({
+    ...memory,
+    blocks: memory.code ? take(memory.size) : 0,
+    guarded: take((memory.size >>> lineBits) + 1),
+    free: take(4),
+  }));
+  const arena = take(arenaBytes);
+  return { windows, arena, end: Math.ceil(at / page) * page };
+}
