@@ -256,13 +256,15 @@ export class KernelProgram {
     const problems: string[] = [];
     const touched = new Uint8Array(results.length);
     for (const { trial, output, expected, boxes, results: places } of this.#trials) {
+      let found = false;
       const reference = new typedArrays[output.dtype](expected.buffer as ArrayBuffer, expected.byteOffset);
       for (const [i, box] of boxes.entries()) {
         const want = cutBox(output.shape, reference, box);
         const got = results.subarray(places[i], places[i] + want.length);
         touched.fill(1, places[i], places[i] + want.length);
         const wrong = want.findIndex((byte, at) => byte !== got[at]);
-        if (wrong < 0) continue;
+        if (wrong < 0 || found) continue;
+        found = true;
         const element = Math.floor(wrong / bytesPerElement[output.dtype]);
         const value = (bytes: Uint8Array) => new typedArrays[output.dtype](bytes.slice().buffer)[element];
         problems.push(
@@ -270,7 +272,6 @@ export class KernelProgram {
             value(got)
           } and should be ${value(want)}`,
         );
-        break;
       }
     }
     const stray = results.findIndex((byte, at) => !touched[at] && byte !== sentinel);

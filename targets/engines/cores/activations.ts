@@ -34,7 +34,7 @@ export function lookupCall(
     tables: [{ field: "table", data: new Uint8Array(table.buffer) }],
     parameters: { count },
     macs: 0,
-    cycles: estimateCycles({ instructions: count * 7 }, target),
+    cycles: estimateCycles({ instructions: count * 7.1 }, target),
   };
 }
 

@@ -50,7 +50,7 @@ export const integerDivMapping: Mapping = {
       },
       macs: 0,
       cycles: estimateCycles(
-        { instructions: count * 300, products: count * 5, divisions: count * 15 },
+        { instructions: count * 240, products: count * 5, divisions: count * 15 },
         target,
       ),
     };

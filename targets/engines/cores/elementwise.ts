@@ -42,7 +42,7 @@ function binary(source: string, kernel: string, products: number): Mapping {
         },
         macs: 0,
         cycles: estimateCycles(
-          { instructions: count * 6 + (count / (extents[0] || 1)) * 40, products: count * products },
+          { instructions: count * 7 + (count / (extents[0] || 1)) * 60, products: count * products },
           target,
         ),
       };

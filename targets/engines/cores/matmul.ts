@@ -12,6 +12,7 @@ import {
   requantParameters,
   typeCode,
   typeName,
+  type Work,
 } from "./kernel_types.ts";
 
 /** Axes in front of the matrices that the kernel counts through, after joining. */
@@ -113,14 +114,28 @@ function columnGroups(pairs: number, columnPairs: number, workers: number): numb
   return best;
 }
 
-function work(matrices: number, rows: number, columns: number, depth: number, requantised: boolean) {
+/** What a product asks of the cores when `groups` of them share the rows. */
+function work(
+  matrices: number,
+  [rows, columns, depth]: [number, number, number],
+  requantised: boolean,
+  groups: number,
+  workers: number,
+): Work {
   const sums = matrices * rows * columns;
-  const finish = sums * (requantised ? 34 : 22);
+  const store = requantised ? 14 : 7;
   if (rows < 2 || columns < 2) {
-    return { instructions: sums * (depth * 5.5 + 30) + finish, products: sums * depth };
+    return { instructions: sums * (depth * 5.5 + 40 + store), products: sums * depth };
   }
-  const terms = matrices * (rows + columns) * depth / 2;
-  return { instructions: sums * (depth * 3.4 + 12) + terms * 5 + finish, products: sums * depth / 2 + terms };
+  // Pair terms: those of a row in each group of columns, those of a column in each group of rows.
+  const rowGroups = Math.min(Math.floor(workers / groups), Math.ceil(matrices * rows / 2));
+  const terms = (matrices * rows * groups + matrices * columns * Math.max(rowGroups / matrices, 1)) * depth /
+    2;
+  const pairs = matrices * columns / 2 * Math.max(rowGroups / matrices, 1);
+  return {
+    instructions: sums * (depth * 3 + 24 + store) + terms * 5 + pairs * 200,
+    products: sums * depth / 2 + terms + (requantised ? sums : 0),
+  };
 }
 
 /** What a call of a kernel of kernels/matmul.h is made of. */
@@ -197,7 +212,10 @@ export function productCall(product: Product, target: Target): Omit<KernelCall, 
     },
     macs: sums * depth,
     cycles: fast
-      ? estimateCycles(work(matrices, rows, columns, depth, requantisation !== undefined), target)
+      ? estimateCycles(
+        work(matrices, [rows, columns, depth], requantisation !== undefined, groups, workers),
+        target,
+      )
       : estimateCycles({ instructions: sums * (40 + 30 * depth), products: sums * depth }, target),
   };
 }

@@ -9,9 +9,9 @@ import { estimateCycles, typeCode } from "./kernel_types.ts";
 
 const allAxes = ({ outputs: [y] }: NodeView) => y.shape.map((_, axis) => ({ axis, granule: 1 }));
 
-/** Cycles to move `count` elements in runs of `run`. */
-function moveCycles(count: number, run: number, target: Target): number {
-  return estimateCycles({ instructions: count * 4 + (count / Math.max(run, 1)) * 40 }, target);
+/** Cycles to move `count` elements in runs of `run`, `each` for an element and `start` for a run. */
+function moveCycles(count: number, run: number, each: number, start: number, target: Target): number {
+  return estimateCycles({ instructions: count * each + (count / Math.max(run, 1)) * start }, target);
 }
 
 /** kernels/copy.c, copy_strided: a walk over the part `part` of the input. */
@@ -37,7 +37,13 @@ function stridedCopy(
       ...numbered("stride", walk.strides[0], walkAxes, 0),
     },
     macs: 0,
-    cycles: moveCycles(elementCount(box.shape), walk.extents[0] ?? 1, target),
+    cycles: moveCycles(
+      elementCount(box.shape),
+      walk.extents[0] ?? 1,
+      walk.strides[0][0] === 1 ? 2.5 : 5,
+      60,
+      target,
+    ),
   };
 }
 
@@ -121,7 +127,7 @@ export const concatMapping: Mapping = {
         y_type: typeCode[y.dtype],
       },
       macs: 0,
-      cycles: moveCycles(count, inner * box.shape[axis] / inputs.length, target),
+      cycles: moveCycles(count, inner * box.shape[axis] / inputs.length, 2.5, 40, target),
     };
   },
 };
@@ -186,7 +192,7 @@ export const padMapping: Mapping = {
         ...numbered("inside", insides, walkAxes, 1),
       },
       macs: 0,
-      cycles: moveCycles(elementCount(box.shape), extents[0] ?? 1, target),
+      cycles: moveCycles(elementCount(box.shape), extents[0] ?? 1, 6, 120, target),
     };
   },
 };
@@ -222,7 +228,7 @@ export const gatherMapping: Mapping = {
         index_type: typeCode[indices.dtype],
       },
       macs: 0,
-      cycles: moveCycles(elementCount(box.shape), inner, target),
+      cycles: moveCycles(elementCount(box.shape), inner, 3, 60, target),
     };
   },
 };

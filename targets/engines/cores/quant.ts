@@ -29,7 +29,7 @@ export const quantMapping: Mapping = {
       },
       macs: 0,
       cycles: estimateCycles(
-        { instructions: count * 250, products: count * 5, divisions: count * 60 },
+        { instructions: count * 420, products: count * 5, divisions: count * 45 },
         target,
       ),
     };
@@ -54,7 +54,7 @@ export const dequantMapping: Mapping = {
       writes: [{ field: "y", output: 0, box }],
       parameters: { count, x_type: typeCode[x!.dtype], zero_point: zeroPoint, scale: floatBits(scale) },
       macs: 0,
-      cycles: estimateCycles({ instructions: count * 130, products: count * 2 }, target),
+      cycles: estimateCycles({ instructions: count * 142, products: count * 2 }, target),
     };
   },
 };

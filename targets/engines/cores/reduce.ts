@@ -49,6 +49,8 @@ function reduction(kernel: string, divisions: number): Mapping {
       const { part, kept, reduced } = walks(view, box);
       const results = elementCount(box.shape);
       const terms = elementCount(part.shape);
+      // Neighbouring results are summed together where their terms are neighbours.
+      const along = kept.strides[0][0] === 1 && reduced.extents.length < 2;
       const runs = terms / Math.max(reduced.extents[0] ?? 1, 1);
       return {
         kernel,
@@ -64,14 +66,14 @@ function reduction(kernel: string, divisions: number): Mapping {
           ...numbered("over_stride", reduced.strides[0], reducedAxes, 0),
         },
         macs: 0,
-        cycles: estimateCycles(
-          { instructions: terms * 4 + runs * 25 + results * 60, divisions: results * divisions },
-          target,
-        ),
+        cycles: estimateCycles({
+          instructions: terms * 4 + (along ? results * 24 : runs * 30 + results * 90) + results * divisions,
+          divisions: results * divisions,
+        }, target),
       };
     },
   };
 }
 
 export const reduceSumMapping = reduction("reduce_sum", 0);
-export const reduceMeanMapping = reduction("reduce_mean", 12);
+export const reduceMeanMapping = reduction("reduce_mean", 20);

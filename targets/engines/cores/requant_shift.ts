@@ -20,6 +20,7 @@ export const requantShiftMapping: Mapping = {
     const requantisation = view.node.attributes as unknown as Requantisation;
     const { axis } = requantisation;
     const count = elementCount(box.shape);
+    const inner = axis < 0 ? count : elementCount(box.shape.slice(axis + 1));
     const wide = needsWide(x!.range, mul!, add!, shifts, requantisation.shift);
     return {
       kernel: "requant_shift",
@@ -29,17 +30,17 @@ export const requantShiftMapping: Mapping = {
       parameters: {
         outer: axis < 0 ? 1 : elementCount(box.shape.slice(0, axis)),
         channels: axis < 0 ? 1 : box.shape[axis],
-        inner: axis < 0 ? count : elementCount(box.shape.slice(axis + 1)),
+        inner,
         x_type: typeCode[x!.dtype],
         y_type: typeCode[view.outputs[0].dtype],
         wide: wide ? 1 : 0,
         ...requantParameters(requantisation),
       },
       macs: 0,
-      cycles: estimateCycles(
-        { instructions: count * (wide ? 18 : 9), products: count * (wide ? 2 : 1) },
-        target,
-      ),
+      cycles: estimateCycles({
+        instructions: count * (inner === 1 ? 44 : (wide ? 24 : 9.5) + 40 / inner),
+        products: count * (wide ? 2 : 1),
+      }, target),
     };
   },
 };

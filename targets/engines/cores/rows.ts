@@ -57,7 +57,10 @@ export const itaMaxMapping: Mapping = {
         full_scale: fullScale,
       },
       macs: 0,
-      cycles: rowCycles(rows, { instructions: columns * 24 + 100, divisions: 15 }, target),
+      cycles: rowCycles(rows, {
+        instructions: columns * 26 + columns / (groupWidth || columns || 1) * 50 + 100,
+        divisions: 15,
+      }, target),
     };
   },
 };
@@ -105,7 +108,7 @@ export const softmaxMapping: Mapping = {
         parameters,
         cycles: rowCycles(
           rows,
-          { instructions: columns * 30 + 120, products: columns * 3, divisions: 30 },
+          { instructions: columns * 41 + 120, products: columns * 3, divisions: 30 },
           target,
         ),
       };
@@ -164,7 +167,7 @@ export const normMapping: Mapping = {
       macs: 0,
       cycles: rowCycles(
         rows,
-        { instructions: columns * 34 + 300, products: columns * 3, divisions: 80 },
+        { instructions: columns * (bias ? 29 : 25) + 300, products: columns * 3, divisions: 80 },
         target,
       ),
     };

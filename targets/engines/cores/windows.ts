@@ -218,14 +218,18 @@ function convolutionPiece(view: NodeView, box: Box, target: Target): KernelCall 
 
   const images = box.shape[0] * groups;
   const sums = images * pixels * outputsHere;
-  const finish = sums * (requantisation ? 34 : 22);
-  const cycles = patches
-    ? estimateCycles({
-      instructions: images * (pixels * (size * 8 + 40) + outputsHere * size * 2) + sums * (size * 3.4 + 12) +
-        finish,
-      products: sums * size / 2 + images * (pixels + outputsHere * workers) * size / 2,
-    }, target)
-    : estimateCycles({ instructions: sums * (size * 8 + 20) + finish, products: sums * size }, target);
+  const store = requantisation ? 16 : 10;
+  const pairs = images * (pixels * divisions + outputsHere * Math.floor(workers / divisions)) * size / 2;
+  const plain = depthwise3x3 && axes[1].stride === 1 ? 6 : 9;
+  const work = patches
+    ? {
+      instructions: sums * (size * 3 + 20 + store) + images * pixels * divisions * (size * 10 + 100) +
+        pairs * 5,
+      products: sums * (size / 2 + 1) + pairs,
+    }
+    : depthwise3x3
+    ? { instructions: sums * (plain === 6 ? 75 : 85), products: sums * (plain + 1) }
+    : { instructions: sums * (size * (is8 ? 18 : 36) + 60), products: sums * size };
   return {
     ...(patches
       ? { kernel: `conv_patches_${types}`, source: "conv_patches.c" }
@@ -253,7 +257,7 @@ function convolutionPiece(view: NodeView, box: Box, target: Target): KernelCall 
       scratch_per_core: scratchPerCore,
     },
     macs: sums * size,
-    cycles,
+    cycles: estimateCycles(work, target),
   };
 }
 
@@ -299,7 +303,7 @@ export const maxPoolMapping: Mapping = {
         y_type: typeCode[y.dtype],
       },
       macs: 0,
-      cycles: estimateCycles({ instructions: results * (size * 3.5 + axes[0].kernel * 6 + 30) }, target),
+      cycles: estimateCycles({ instructions: results * (size * 6 + axes[0].kernel * 8 + 28) }, target),
     };
   },
 };

@@ -50,6 +50,12 @@ struct patch_functions {
                 if (row < 0 || row >= height) {                                                                \
                     for (int32_t kx = 0; kx < kernel_x; kx++)                                                  \
                         *patch++ = 0;                                                                          \
+                } else if (inside && kernel_x == 3 && dilation_x == 1) {                                       \
+                    type x0 = from[0], x1 = from[1], x2 = from[2];                                             \
+                    patch[0] = x0;                                                                             \
+                    patch[1] = x1;                                                                             \
+                    patch[2] = x2;                                                                             \
+                    patch += 3;                                                                                \
                 } else if (inside) {                                                                           \
                     for (int32_t kx = 0; kx < kernel_x; kx++, from += dilation_x)                              \
                         *patch++ = *from;                                                                      \
