@@ -6,7 +6,7 @@ import { loadTarget } from "../targets/load.ts";
 import { ModelBuilder } from "../src/model/builder.ts";
 import { checkProgram } from "../src/schedule/check.ts";
 import { plan } from "../src/schedule/plan.ts";
-import type { Buffer, Phase, Program } from "../src/schedule/program.ts";
+import type { Buffer, MoveStep, Program, Step, Transfer } from "../src/schedule/program.ts";
 
 const target = await loadTarget("snitch-ita");
 
@@ -24,22 +24,36 @@ function withBuffer(program: Program, find: (buffer: Buffer) => boolean, change:
   return { ...program, buffers: new Map([...program.buffers, [buffer.name, { ...buffer, ...change }]]) };
 }
 
-function withPhase(program: Program, index: number, change: (phase: Phase) => Phase): Program {
-  const layers = program.layers.map((layer, i) =>
-    i === 1
-      ? { ...layer, phases: layer.phases.map((phase, p) => p === index ? change(phase) : phase) }
-      : layer
-  );
-  return { ...program, layers };
+/** The program with a step changed: the first that `find` finds. */
+function withStep(find: (step: Step) => boolean, change: (step: Step) => Step): Program {
+  let left = 0;
+  const layers = good.layers.map((layer) => ({
+    ...layer,
+    steps: layer.steps.map((step) => find(step) && left-- === 0 ? change(step) : step),
+  }));
+  assert.ok(left < 0, "the step to damage exists");
+  return { ...good, layers };
 }
 
 const good = goodProgram();
-const middle = 2;
+
+function isLoad(step: Step): boolean {
+  return step.engine === "dma" && step.brings !== undefined && step.layer === 1 && step.transfers.length > 0;
+}
+
+function isStore(step: Step): boolean {
+  return step.engine === "dma" && step.brings === undefined && step.layer === 1;
+}
+
+function withTransfers(step: Step, change: (transfers: readonly Transfer[]) => readonly Transfer[]): Step {
+  assert.equal(step.engine, "dma");
+  return { ...step as MoveStep, transfers: change((step as MoveStep).transfers) };
+}
 
 const damages: Record<string, { program: Program; problem: RegExp }> = {
   "a buffer that another one lies on": {
     program: withBuffer(good, ({ name }) => name.includes("relu"), { offset: 1024 }),
-    problem: /share addresses/,
+    problem: /overwritten/,
   },
   "a buffer outside its arena": {
     program: withBuffer(good, ({ kind }) => kind === "activation", { offset: good.arenas.l2 }),
@@ -50,37 +64,43 @@ const damages: Record<string, { program: Program; problem: RegExp }> = {
     problem: /not alive/,
   },
   "a load that is left out": {
-    program: withPhase(good, 0, (phase) => ({ ...phase, dma: phase.dma.slice(1) })),
-    problem: /reads what nobody wrote/,
+    program: withStep(isLoad, (step) => withTransfers(step, (transfers) => transfers.slice(1))),
+    problem: /nobody wrote/,
   },
   "a store that is left out": {
-    program: withPhase(good, good.layers[1].phases.length - 1, (phase) => ({ ...phase, dma: [] })),
-    problem: /reads what nobody wrote/,
+    program: withStep(isStore, (step) => withTransfers(step, () => [])),
+    problem: /nobody wrote/,
   },
   "a transfer beyond the end": {
-    program: withPhase(good, 0, (phase) => ({
-      ...phase,
-      dma: phase.dma.map((transfer) => ({ ...transfer, bytes: transfer.bytes * 100 })),
-    })),
+    program: withStep(
+      isLoad,
+      (step) =>
+        withTransfers(step, (all) => all.map((transfer) => ({ ...transfer, bytes: transfer.bytes * 100 }))),
+    ),
     problem: /leaves/,
   },
   "a negative stride": {
-    program: withPhase(good, 0, (phase) => ({
-      ...phase,
-      dma: phase.dma.map((transfer) => ({ ...transfer, rows: 2, bytes: 1, sourceStride: -64 })),
-    })),
+    program: withStep(
+      isLoad,
+      (step) =>
+        withTransfers(
+          step,
+          (all) => all.map((transfer) => ({ ...transfer, rows: 2, bytes: 1, sourceStride: -64 })),
+        ),
+    ),
     problem: /leaves/,
   },
-  "work on what is still being loaded": {
-    program: withPhase(good, middle, (phase) => ({
-      ...phase,
-      dma: [
-        ...phase.dma,
-        ...good.layers[1].phases[1].dma.slice(0, 1),
-        ...good.layers[1].phases[0].dma.slice(0, 1),
-      ],
-    })),
-    problem: /meet/,
+  "a task that does not wait for its data": {
+    program: withStep(({ engine }) => engine === "cores", (step) => ({ ...step, after: {} })),
+    problem: /which it does not wait for/,
+  },
+  "a store that does not wait for its task": {
+    program: withStep(isStore, (step) => ({ ...step, after: {} })),
+    problem: /which it does not wait for/,
+  },
+  "a wait for what comes later": {
+    program: withStep(isLoad, (step) => ({ ...step, after: { cores: 1000 } })),
+    problem: /not issued yet/,
   },
   "a memory that is too small": {
     program: { ...good, memories: good.memories.map((use) => ({ ...use, size: use.activations - 1 })) },

@@ -53,7 +53,11 @@ Deno.test("a reshape costs nothing and shares the bytes of what it reshapes", ()
   const program = checked(matmulModel());
   const [, , reshape] = program.layers;
   assert.equal(reshape.engine, "none");
-  assert.equal(reshape.phases.length, 0);
+  assert.equal(reshape.tiles, 0);
+  assert.equal(
+    program.layers.flatMap(({ steps }) => steps).some((step) => step.layer === reshape.index),
+    false,
+  );
   assert.deepEqual(program.tensors.get("sum_output"), program.tensors.get("y"));
   assert.equal(program.buffers.get(program.outputs[0].place.buffer)!.kind, "output");
 });
@@ -69,17 +73,23 @@ Deno.test("a smaller L1 makes more pieces, and every plan passes the checker", (
   assert.equal(pieces.at(-1)! > pieces[0], true);
 });
 
-Deno.test("phases: loads first, then work beside loads, stores last", () => {
-  const { phases } = checked(matmulModel(256, 128, 128), 32768).layers[0];
-  assert.equal(phases[0].cores, undefined);
-  assert.equal(phases.slice(1, -1).every((phase) => phase.cores !== undefined), true);
-  assert.equal(phases.at(-1)!.cores, undefined);
-  assert.equal(phases.at(-1)!.dma.length > 0, true);
+Deno.test("steps: the DMA runs ahead of the workers, stores come behind their task, waits name what is needed", () => {
+  const { steps, tiles } = checked(matmulModel(256, 128, 128), 32768).layers[0];
+  const tasks = steps.filter((step) => step.engine === "cores" && step.layer === 0);
+  assert.equal(tasks.length, tiles);
+  assert.equal(steps[0].engine, "dma");
+  assert.deepEqual([steps.at(-1)!.engine, steps.at(-1)!.layer], ["dma", 0]);
+  const secondLoad = steps.findIndex((step, i) =>
+    i > 0 && step.engine === "dma" && step.brings !== undefined
+  );
+  assert.equal(secondLoad < steps.findIndex((step) => (step.after.cores ?? 0) > 0), true);
+  assert.equal(tasks[0].after.dma, 1);
+  for (const step of steps) assert.equal(step.start <= step.end, true);
 });
 
 Deno.test("an operand that all pieces share is loaded once", () => {
   const program = checked(matmulModel(2048, 32, 32), 32768);
-  const loads = program.layers[0].phases.flatMap((phase) => phase.dma)
+  const loads = program.layers[0].steps.flatMap((step) => step.engine === "dma" ? step.transfers : [])
     .filter((transfer) => program.buffers.get(transfer.source.buffer)!.kind === "constant");
   assert.equal(program.layers[0].tiles > 2, true);
   assert.equal(loads.length, 1);
@@ -144,7 +154,7 @@ Deno.test("tensors without elements need no work", () => {
   const sum = builder.append({ operator: "Add", inputs: [empty, empty], name: "sum" });
   const program = checked(builder.finish("empty", ["empty"], [sum.name]));
   assert.equal(program.layers[0].engine, "none");
-  assert.equal(program.layers[0].phases.length, 0);
+  assert.equal(program.layers[0].steps.length, 0);
 });
 
 Deno.test("what cannot be cut small enough is refused by name and number", () => {

@@ -39,7 +39,7 @@ export const analyzeCommand = defineCommand("analyze", {
           macs: program.macs,
           parameters: program.parameters,
           memories: program.memories,
-          layers: program.layers.map(({ phases: _, ...layer }) => layer),
+          layers: program.layers.map(({ steps: _, ...layer }) => layer),
         }
         : {}),
     });

@@ -1,20 +1,40 @@
-// The C function of one layer: a comment that says what it is, the tables of its tasks, transfers and phases, and
+// The C function of one layer: a comment that says what it is, the tables of its tasks, transfers and steps, and
 // the call that runs them.
 
 import type { Model, Tensor } from "../model/types.ts";
-import type { Layer, Phase, Program, Task, Transfer } from "../schedule/program.ts";
+import type { Layer, Program, Step, Task, Transfer } from "../schedule/program.ts";
 import { text } from "./names.ts";
 import type { Symbols } from "./symbols.ts";
 
-/** Text of a layer: comment and function; a comment alone where there is nothing to do. */
-export function layerFunction(layer: Layer, program: Program, model: Model, symbols: Symbols): string {
+/** Counts of what was issued before a layer, over the whole inference. */
+export interface Issued {
+  /** DMA transfers, those of args included, at the end of each step of the DMA so far. */
+  readonly transfers: number[];
+  /** Jobs at the end of each step of the accelerator so far. */
+  readonly jobs: number[];
+  tasks: number;
+}
+
+/** Nothing issued yet. */
+export function nothingIssued(): Issued {
+  return { transfers: [], jobs: [], tasks: 0 };
+}
+
+/** Text of a layer: comment and function; a comment alone where there is nothing to do. Adds to `issued`. */
+export function layerFunction(
+  layer: Layer,
+  program: Program,
+  model: Model,
+  symbols: Symbols,
+  issued: Issued,
+): string {
   const comment = layerComment(layer, program, model);
-  if (layer.phases.length === 0) return comment;
+  if (layer.steps.length === 0) return comment;
 
   const tables: string[] = [];
   const tasks = new Map<Task, string>();
   const byKernel = Map.groupBy(
-    layer.phases.flatMap(({ cores }) => cores ? [cores] : []),
+    layer.steps.flatMap((step) => step.engine === "dma" && step.brings ? [step.brings] : []),
     (task) => task.kernel,
   );
   for (const [kernel, group] of byKernel) {
@@ -24,29 +44,58 @@ export function layerFunction(layer: Layer, program: Program, model: Model, symb
     tables.push(`    static const struct ${kernel}_args ${table}[] = {\n${entries.join("")}    };\n`);
   }
 
+  const firstTask = issued.tasks;
   let first = 0;
   const transferLines: string[] = [];
-  const phaseLines = layer.phases.map((phase, i) => {
-    if (phase.dma.length > 0) transferLines.push(`        /* phase ${i} */\n`);
-    transferLines.push(...phase.dma.map((transfer) => transferLine(transfer, symbols)));
-    const line = phaseLine(phase, first, tasks);
-    first += phase.dma.length;
-    return line;
+  const stepLines = layer.steps.map((step, i) => {
+    const waits = waitsText(step, issued);
+    switch (step.engine) {
+      case "dma": {
+        const { transfers, brings } = step;
+        if (transfers.length > 0) transferLines.push(`        /* step ${i} */\n`);
+        transferLines.push(...transfers.map((transfer) => transferLine(transfer, symbols)));
+        const from = first;
+        first += transfers.length;
+        issued.transfers.push((issued.transfers.at(-1) ?? 0) + transfers.length + (brings ? 1 : 0));
+        return `        { .kind = STEP_MOVE${waits}` +
+          (transfers.length > 0 ? `, .transfers = &transfers[${from}], .count = ${transfers.length}` : "") +
+          (brings
+            ? `,\n          .args = &${tasks.get(brings)}, .args_bytes = sizeof ${tasks.get(brings)}`
+            : "") +
+          " },\n";
+      }
+      case "cores":
+        issued.tasks++;
+        return `        { .kind = STEP_TASK${waits}, .kernel = run_${step.task.kernel} },\n`;
+      case "ita":
+        throw new Error("jobs of the accelerator have no C yet");
+    }
   });
   if (first > 0) {
     tables.push(`    static const struct transfer transfers[] = {\n${transferLines.join("")}    };\n`);
   }
-  tables.push(`    static const struct phase phases[] = {\n${phaseLines.join("")}    };\n`);
+  tables.push(`    static const struct step steps[] = {\n${stepLines.join("")}    };\n`);
   return `${comment}static void ${symbols.layerFunction(layer.index)}(uint32_t hart)
 {
-${tables.join("")}    run_phases(hart, phases, COUNT(phases));
+${tables.join("")}    run_steps(hart, steps, COUNT(steps), ${firstTask}, ${issued.tasks - firstTask});
 }
 `;
 }
 
+/** What a step waits for, in the runtime's terms: single transfers and jobs instead of steps. */
+function waitsText({ after }: Step, issued: Issued): string {
+  const waits = {
+    after_transfers: after.dma ? issued.transfers[after.dma - 1] : 0,
+    after_tasks: after.cores ?? 0,
+    after_jobs: after.ita ? issued.jobs[after.ita - 1] : 0,
+  };
+  return Object.entries(waits).filter(([, count]) => count > 0)
+    .map(([field, count]) => `, .${field} = ${count}`).join("");
+}
+
 /** The lines that run a layer inside network_layers. */
 export function layerCall(layer: Layer, symbols: Symbols): string {
-  const call = layer.phases.length > 0 ? `    ${symbols.layerFunction(layer.index)}(hart);\n` : "";
+  const call = layer.steps.length > 0 ? `    ${symbols.layerFunction(layer.index)}(hart);\n` : "";
   return `${call}    layer_done(hart, ${layer.index});\n`;
 }
 
@@ -59,7 +108,7 @@ function layerComment(layer: Layer, program: Program, model: Model): string {
     `  inputs    ${tensors(layer.inputs)}`,
     `  outputs   ${tensors(layer.outputs)}`,
   ];
-  if (layer.phases.length === 0) {
+  if (layer.steps.length === 0) {
     lines.push(`  nothing to do: ${text(layer.reason)}`);
   } else {
     const pieces = layer.tiles === 1
@@ -106,16 +155,4 @@ function transferLine(transfer: Transfer, symbols: Symbols): string {
     : `, .source_stride = ${sourceStride}, .destination_stride = ${destinationStride}`;
   return `        { .source = ${symbols.address(source)}, .destination = ${symbols.address(destination)},\n` +
     `          .bytes = ${bytes}, .rows = ${rows}${strides} },\n`;
-}
-
-function phaseLine(phase: Phase, firstTransfer: number, tasks: ReadonlyMap<Task, string>): string {
-  const parts: string[] = [];
-  if (phase.dma.length > 0) {
-    parts.push(`.transfers = &transfers[${firstTransfer}], .transfer_count = ${phase.dma.length}`);
-  }
-  if (phase.cores) {
-    const task = tasks.get(phase.cores)!;
-    parts.push(`.kernel = run_${phase.cores.kernel}, .args = &${task}, .args_bytes = sizeof ${task}`);
-  }
-  return `        { ${parts.join(",\n          ") || ".kernel = NULL"} },\n`;
 }

@@ -29,6 +29,7 @@ export function networkHeader(program: Program, symbols: Symbols): string {
 #define NETWORK_ARENA_BYTES ${program.arenas.l2}
 #define NETWORK_L1_BYTES ${program.arenas.l1}
 #define NETWORK_TASK_BYTES ${program.taskBytes}
+#define NETWORK_JOBS ${jobCount(program)}
 
 #define NETWORK_INPUTS ${inputs.length}
 #define NETWORK_OUTPUTS ${outputs.length}
@@ -81,4 +82,10 @@ function fields(symbols: readonly EndpointSymbol[], qualifier: string): string {
   if (symbols.length === 0) return "    uint8_t none;\n";
   return symbols.map(({ endpoint, field }) => `    ${qualifier}${elementType[endpoint.dtype]} *${field};\n`)
     .join("");
+}
+
+/** Jobs of the accelerator in one inference. */
+function jobCount(program: Program): number {
+  return program.layers.flatMap((layer) => layer.steps)
+    .reduce((sum, step) => sum + (step.engine === "ita" ? step.jobs.length : 0), 0);
 }

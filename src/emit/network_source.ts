@@ -2,16 +2,19 @@
 
 import { elementCount, type Model } from "../model/types.ts";
 import type { Program } from "../schedule/program.ts";
-import { layerCall, layerFunction } from "./layer_source.ts";
+import { layerCall, layerFunction, nothingIssued } from "./layer_source.ts";
 import { text } from "./names.ts";
 import { elementType, type EndpointSymbol, type Symbols } from "./symbols.ts";
 
 /** Text of network.c. */
 export function networkSource(program: Program, model: Model, symbols: Symbols): string {
-  const tasks = program.layers.flatMap((layer) => layer.phases.flatMap(({ cores }) => cores ? [cores] : []));
+  const tasks = program.layers.flatMap((layer) =>
+    layer.steps.flatMap((step) => step.engine === "cores" ? [step.task] : [])
+  );
   const headers = [...new Set(tasks.map((task) => task.source.replace(/\.c$/, ".h")))].sort();
   const kernels = [...new Set(tasks.map((task) => task.kernel))].sort();
   const { inputs, outputs } = symbols;
+  const issued = nothingIssued();
   return `/* network.c: the network "${text(program.model)}", one function a layer.
  *
  * Made by Attoflow for the target ${program.target}; do not edit.
@@ -32,17 +35,17 @@ ${[...inputs, ...outputs].map(arrayDefinition).join("")}
 /* Address of a byte of an array. */
 #define AT(array, offset) ((void *)((uint8_t *)(array) + (offset)))
 
-/* ---- Kernels, as phases call them -------------------------------------------------------------------- */
+/* ---- Kernels, as the workers call them ------------------------------------------------------------------ */
 
 ${kernels.map(kernelWrapper).join("\n")}
 /* ---- Layers ------------------------------------------------------------------------------------------ */
 
-${program.layers.map((layer) => layerFunction(layer, program, model, symbols)).join("\n")}
+${program.layers.map((layer) => layerFunction(layer, program, model, symbols, issued)).join("\n")}
 /* ---- The network ------------------------------------------------------------------------------------- */
 
 void network_layers(uint32_t hart)
 {
-${program.layers.map((layer) => layerCall(layer, symbols)).join("")}    barrier();
+${program.layers.map((layer) => layerCall(layer, symbols)).join("")}    layers_done(hart);
 }
 
 void network_run(const struct network_input *input, const struct network_output *output)

@@ -50,11 +50,11 @@ export async function makeProject(
   for (const name of [...sharedSources, "runtime.h"]) await copy(name, new URL(`runtime/${name}`, targets));
   await copy("mailbox.h", new URL("mailbox.h", targets));
   if (target.engines.includes("dma")) await copy("dma.h", new URL("engines/dma/dma.h", targets));
-  for (const { cores } of program.layers.flatMap((layer) => layer.phases)) {
-    if (!cores) continue;
-    const folder = new URL(`engines/${cores.engine}/kernels/`, targets);
-    await addKernel(files, folder, cores.source);
-    await addKernel(files, folder, cores.source.replace(/\.c$/, ".h"));
+  for (const step of program.layers.flatMap((layer) => layer.steps)) {
+    if (step.engine !== "cores") continue;
+    const folder = new URL(`engines/${step.task.engine}/kernels/`, targets);
+    await addKernel(files, folder, step.task.source);
+    await addKernel(files, folder, step.task.source.replace(/\.c$/, ".h"));
   }
   const sources = [...files.keys()].filter((name) => /\.[cS]$/.test(name)).sort();
   files.set("Makefile", makefile(target, sources, options.family));
@@ -70,7 +70,7 @@ export async function writeProject(folder: string, project: Project): Promise<vo
   }
 }
 
-/** The folder with the start-up code and the executor of phases for the target's kind of machine. */
+/** The folder with the start-up code and the executor of steps for the target's kind of machine. */
 function runtimeFolder(target: Target): URL {
   const { barrier, dma, workers } = target.harts;
   if (target.boot === "cluster-rom" && barrier === "csr" && dma) return targetFolder("snitch-ita");

@@ -1,22 +1,17 @@
-// An independent look at a program: follows its phases byte by byte and finds what the planner must never do. It
-// knows nothing of how the plan was made.
+// An independent look at a program: follows its steps byte by byte and finds what the planner must never do. It
+// knows nothing of how the plan was made; all it believes is what the steps wait for.
 
-import type { Buffer, Operand, Phase, Place, Program } from "./program.ts";
+import { type Access, accessesOf } from "./accesses.ts";
+import type { Buffer, Program, Step, StepEngine } from "./program.ts";
 
-/** Rows of bytes that something reads or writes in a phase. */
-interface Access {
-  readonly place: Place;
-  readonly bytes: number;
-  readonly rows: number;
-  readonly stride: number;
-  readonly write: boolean;
-  readonly what: string;
-}
+const engines: readonly StepEngine[] = ["dma", "cores", "ita"];
 
-/** When a buffer was touched: numbers of phases, counted through the program. */
-interface Touched {
-  first: number;
-  last: number;
+/** Marks on the bytes of a space: the last step that wrote each, and of each engine the last that read it. */
+interface Marks {
+  readonly write: Int32Array;
+  readonly reads: readonly Int32Array[];
+  /** Which buffer the last write was for. */
+  readonly owner: Int32Array;
 }
 
 /** At most so many problems are told. */
@@ -25,9 +20,11 @@ const mostProblems = 20;
 /**
  * Checks a program:
  * - every access is inside its buffer, every buffer inside its arena, every memory large enough;
- * - what is read was written in an earlier phase (or is an input or a constant);
- * - within a phase nobody writes what another one reads or writes;
- * - buffers that share addresses are never in use at the same time, nor outside the lifetimes they declare;
+ * - what is read was written before, under the same name (or is an input or a constant);
+ * - whoever overwrites or reads what another step wrote or reads has waited for it, unless one engine does both
+ *   and keeps the order by itself;
+ * - nobody uses a buffer outside the lifetime that it declares;
+ * - no step waits for work that is issued later, which would be for ever;
  * - every output is written wholly, and strides are not negative.
  *
  * @returns the problems found, in words; empty if there are none
@@ -38,28 +35,30 @@ export function checkProgram(program: Program): string[] {
 
 class Checker {
   readonly #problems: string[] = [];
-  /** For every byte of every buffer, whether it holds something. */
-  readonly #written = new Map<string, Uint8Array>();
-  readonly #touched = new Map<string, Touched>();
-  /** For every byte of a space, the last phase that read or wrote it. */
-  readonly #stamps = new Map<string, { read: Int32Array; write: Int32Array }>();
-  #phase = 0;
+  readonly #spaces = new Map<string, Marks>();
+  readonly #buffers: Map<string, number>;
+  /** All steps so far; marks are indices of it. */
+  readonly #steps: { readonly step: Step; readonly number: number }[] = [];
+  /** Steps issued, and steps known to be finished, of each engine. */
+  readonly #issued: Record<StepEngine, number> = { dma: 0, cores: 0, ita: 0 };
+  readonly #finished: Record<StepEngine, number> = { dma: 0, cores: 0, ita: 0 };
 
-  constructor(readonly program: Program) {}
+  constructor(readonly program: Program) {
+    this.#buffers = new Map([...program.buffers.keys()].map((name, i) => [name, i]));
+  }
 
   run(): string[] {
     const { program } = this;
     for (const buffer of program.buffers.values()) this.#open(buffer);
-    for (const layer of program.layers) {
-      for (const [number, phase] of layer.phases.entries()) {
-        this.#follow(phase, layer.index, `layer ${layer.index}, phase ${number}`);
-        this.#phase++;
-      }
+    for (const { steps, index } of program.layers) {
+      steps.forEach((step, i) => this.#follow(step, `layer ${index}, step ${i}`));
     }
-    this.#checkSharing();
     for (const { place, name } of program.outputs) {
-      const written = this.#written.get(place.buffer);
-      if (!written?.every((byte) => byte === 1)) this.#problem(`output ${name} is not written wholly`);
+      const buffer = program.buffers.get(place.buffer)!;
+      const { owner } = this.#spaces.get(spaceOf(buffer))!;
+      if (owner.some((mark) => mark !== this.#buffers.get(buffer.name))) {
+        this.#problem(`output ${name} is not written wholly`);
+      }
     }
     for (const { memory, size, constants, activations, reserved, lowerBound } of program.memories) {
       if (constants + activations + reserved > size) this.#problem(`${memory} is too small`);
@@ -69,109 +68,116 @@ class Checker {
   }
 
   #open(buffer: Buffer) {
-    const given = buffer.kind === "input" || buffer.kind === "constant";
-    this.#written.set(buffer.name, new Uint8Array(buffer.bytes).fill(given ? 1 : 0));
-    const { space, size } = this.#spaceOf(buffer);
+    const space = spaceOf(buffer);
+    const size = this.#sizeOf(buffer);
     if (buffer.offset < 0 || buffer.offset + buffer.bytes > size) {
       this.#problem(`${buffer.name} is not inside its ${space}`);
     }
-    if (!this.#stamps.has(space)) {
-      this.#stamps.set(space, { read: new Int32Array(size).fill(-1), write: new Int32Array(size).fill(-1) });
+    const untouched = () => new Int32Array(size).fill(-1);
+    const marks = this.#spaces.get(space) ??
+      { write: untouched(), reads: engines.map(untouched), owner: untouched() };
+    this.#spaces.set(space, marks);
+    if (buffer.kind === "input" || buffer.kind === "constant") {
+      marks.owner.fill(this.#buffers.get(buffer.name)!, buffer.offset, buffer.offset + buffer.bytes);
     }
   }
 
-  #spaceOf({ name, kind, memory, bytes }: Buffer): { space: string; size: number } {
-    if (kind === "input" || kind === "output") return { space: `array ${name}`, size: bytes };
-    if (kind === "constant") return { space: "constants", size: this.program.constants.length };
-    return { space: `${memory} arena`, size: this.program.arenas[memory] };
+  #sizeOf({ kind, memory, bytes }: Buffer): number {
+    if (kind === "input" || kind === "output") return bytes;
+    return kind === "constant" ? this.program.constants.length : this.program.arenas[memory];
   }
 
-  #follow(phase: Phase, layer: number, where: string) {
-    const accesses: Access[] = phase.dma.flatMap((transfer) => {
-      const { source, destination, bytes, rows, sourceStride, destinationStride } = transfer;
-      const common = { bytes, rows, what: "a transfer" };
-      return [
-        { ...common, place: source, stride: sourceStride, write: false },
-        { ...common, place: destination, stride: destinationStride, write: true },
-      ];
-    });
-    for (const operand of Object.values(phase.cores?.pointers ?? {})) {
-      accesses.push(...accessesOf(operand, phase.cores!.kernel));
-    }
-    const marks: (() => void)[] = [];
-    for (const access of accesses) {
-      const buffer = this.program.buffers.get(access.place.buffer);
-      if (!buffer) {
-        this.#problem(`${where}: ${access.what} names no buffer`);
-      } else if (this.#inside(access, buffer, where)) {
-        this.#touch(access, buffer, where);
-        const { first, last } = buffer.lifetime;
-        if (layer < first || layer > last) this.#problem(`${where}: ${buffer.name} is not alive`);
-        if (access.write) {
-          marks.push(() => this.#forEachRow(access, (at) => this.#mark(buffer, at, access.bytes)));
-        }
+  #follow(step: Step, where: string) {
+    for (const engine of engines) {
+      const wanted = step.after[engine] ?? 0;
+      if (wanted > this.#issued[engine]) {
+        this.#problem(`${where}: waits for step ${wanted} of ${engine}, which is not issued yet`);
       }
+      this.#finished[engine] = Math.max(this.#finished[engine], wanted);
     }
-    for (const mark of marks) mark();
+    const index = this.#steps.push({ step, number: ++this.#issued[step.engine] }) - 1;
+    const accesses = accessesOf(step);
+    const usable = accesses.flatMap((access) => {
+      const buffer = this.program.buffers.get(access.place.buffer);
+      if (!buffer) this.#problem(`${where}: ${access.what} names no buffer`);
+      return buffer && this.#inside(access, buffer, step.layer, where) ? [{ access, buffer }] : [];
+    });
+    for (const { access, buffer } of usable) this.#conflicts(access, buffer, step, where);
+    for (const { access, buffer } of usable) this.#mark(access, buffer, step, index, where);
   }
 
-  #inside({ place, bytes, rows, stride, what }: Access, buffer: Buffer, where: string): boolean {
+  #inside(access: Access, buffer: Buffer, layer: number, where: string): boolean {
+    const { place, bytes, rows, stride, what } = access;
+    const { first, last } = buffer.lifetime;
+    if (layer < first || layer > last) this.#problem(`${where}: ${buffer.name} is not alive`);
     const end = place.offset + (rows - 1) * stride + bytes;
-    const fine = place.offset >= 0 && bytes >= 0 && rows >= 1 && stride >= 0 && end <= buffer.bytes;
+    const fine = place.offset >= 0 && bytes >= 0 && rows >= 1 && stride >= 0 && end <= buffer.bytes &&
+      buffer.offset >= 0 && buffer.offset + buffer.bytes <= this.#sizeOf(buffer);
     if (!fine) this.#problem(`${where}: ${what} leaves ${buffer.name}`);
     return fine;
   }
 
-  /** Notes the access; finds reads of nothing and conflicts within the phase. */
-  #touch(access: Access, buffer: Buffer, where: string) {
-    const touched = this.#touched.get(buffer.name) ?? { first: this.#phase, last: this.#phase };
-    this.#touched.set(buffer.name, { first: touched.first, last: this.#phase });
-    const written = this.#written.get(buffer.name)!;
-    const { read, write } = this.#stamps.get(this.#spaceOf(buffer).space)!;
+  /** Finds steps that are not known to be finished although this access needs them to be. */
+  #conflicts(access: Access, buffer: Buffer, step: Step, where: string) {
+    const { write, reads, owner } = this.#spaces.get(spaceOf(buffer))!;
+    const me = this.#buffers.get(buffer.name)!;
     let unwritten = false;
-    let conflict = false;
-    this.#forEachRow(access, (start) => {
-      for (let i = start; i < start + access.bytes; i++) {
-        const at = buffer.offset + i;
-        conflict ||= write[at] === this.#phase || (access.write && read[at] === this.#phase);
-        if (access.write) {
-          write[at] = this.#phase;
-        } else {
-          read[at] = this.#phase;
-          unwritten ||= written[i] === 0;
+    let early: Step | undefined;
+    // Neighbouring bytes mostly have the same marks; look only where one changes.
+    let [lastWrite, lastReads] = [-1, [-1, -1, -1]];
+    const meets = (mark: number, write: boolean) => {
+      if (this.#pending(mark, step, write)) early = this.#steps[mark].step;
+    };
+    for (let row = 0; row < access.rows; row++) {
+      const start = buffer.offset + access.place.offset + row * access.stride;
+      for (let at = start, end = start + access.bytes; at < end; at++) {
+        if (!access.write && owner[at] !== me) unwritten = true;
+        if (write[at] !== lastWrite) meets(lastWrite = write[at], access.write);
+        if (!access.write) continue;
+        for (let i = 0; i < reads.length; i++) {
+          if (reads[i][at] !== lastReads[i]) meets(lastReads[i] = reads[i][at], true);
         }
       }
-    });
-    if (unwritten) this.#problem(`${where}: ${access.what} reads what nobody wrote in ${buffer.name}`);
-    if (conflict) this.#problem(`${where}: ${access.what} and another access meet in ${buffer.name}`);
+    }
+    // The margins of a tile may hold anything, and the accelerator reads them too.
+    if (unwritten && step.engine !== "ita") {
+      this.#problem(
+        `${where}: ${access.what} reads bytes of ${buffer.name} that nobody wrote or that were overwritten`,
+      );
+    }
+    if (early) {
+      this.#problem(
+        `${where}: ${access.what} meets ${early.engine} for layer ${early.layer} in ${buffer.name}, which it ` +
+          `does not wait for`,
+      );
+    }
   }
 
-  #forEachRow({ place, rows, stride }: Access, visit: (start: number) => void) {
-    for (let row = 0; row < rows; row++) visit(place.offset + row * stride);
+  /** Whether a step may still be at work when `step` starts, and that matters. */
+  #pending(mark: number, step: Step, write: boolean): boolean {
+    if (mark < 0) return false;
+    const { step: other, number } = this.#steps[mark];
+    if (number <= this.#finished[other.engine]) return false;
+    if (other.engine !== step.engine) return true;
+    // The DMA and ITA finish in order; of the DMA's a later read may be ahead of an earlier write.
+    return step.engine === "cores" || (step.engine === "dma" && !write);
   }
 
-  #mark(buffer: Buffer, start: number, bytes: number) {
-    this.#written.get(buffer.name)!.fill(1, start, start + bytes);
-  }
-
-  /** Buffers of one space whose times of use overlap must not share addresses. */
-  #checkSharing() {
-    const uses = [...this.#touched].map(([name, touched]) => {
-      const buffer = this.program.buffers.get(name)!;
-      return { buffer, ...touched, space: this.#spaceOf(buffer).space };
-    }).filter(({ buffer }) => buffer.bytes > 0).sort((a, b) => a.first - b.first);
-    let alive: typeof uses = [];
-    for (const use of uses) {
-      alive = alive.filter((other) => other.last >= use.first);
-      for (const other of alive) {
-        const apart = other.space !== use.space ||
-          other.buffer.offset + other.buffer.bytes <= use.buffer.offset ||
-          use.buffer.offset + use.buffer.bytes <= other.buffer.offset;
-        if (!apart) {
-          this.#problem(`${use.buffer.name} and ${other.buffer.name} share addresses while both are in use`);
-        }
-      }
-      alive.push(use);
+  #mark(access: Access, buffer: Buffer, step: Step, index: number, where: string) {
+    const { write, reads, owner } = this.#spaces.get(spaceOf(buffer))!;
+    const me = this.#buffers.get(buffer.name)!;
+    const marks = access.write ? write : reads[engines.indexOf(step.engine)];
+    const others = access.write ? reads[engines.indexOf(step.engine)] : write;
+    let twice = false;
+    for (let row = 0; row < access.rows; row++) {
+      const start = buffer.offset + access.place.offset + row * access.stride;
+      for (let at = start, end = start + access.bytes; at < end && !twice; at++) twice = others[at] === index;
+      marks.fill(index, start, start + access.bytes);
+      if (access.write) owner.fill(me, start, start + access.bytes);
+    }
+    // Within a step nothing is ordered, but for the jobs of the accelerator.
+    if (twice && step.engine !== "ita") {
+      this.#problem(`${where}: ${access.what} and another access meet in ${buffer.name}`);
     }
   }
 
@@ -180,8 +186,8 @@ class Checker {
   }
 }
 
-/** A kernel reads and writes its operands wholly; working memory is written and then read by itself. */
-function accessesOf(operand: Operand, kernel: string): Access[] {
-  const { bytes, access } = operand;
-  return [{ place: operand, bytes, rows: 1, stride: bytes, write: access !== "read", what: kernel }];
+/** Buffers of one space share its addresses. */
+function spaceOf({ name, kind, memory }: Buffer): string {
+  if (kind === "input" || kind === "output") return `array ${name}`;
+  return kind === "constant" ? "constants" : `${memory} arena`;
 }

@@ -1,9 +1,30 @@
-// Gives a layer its addresses: slots become buffers in L1, moves become transfers, pieces become tasks.
+// Gives a layer its addresses in L1 and its work as a list of drafts: what each engine is to do, in an order in
+// which it could be done one after the other. When each draft starts is decided later (order.ts).
 
+import { jobDuration } from "../../targets/engines/ita/timing.ts";
+import { transfersCycles } from "../../targets/engines/dma/timing.ts";
+import type { AcceleratorJob, AcceleratorSequence, OperandPlace } from "../../targets/engines/engine.ts";
+import type { Target } from "../../targets/schema.ts";
 import { aligned } from "./budget.ts";
 import type { Move, Piece, Slot } from "./pieces.ts";
-import type { Step } from "./pipeline.ts";
-import type { Buffer, EngineName, Operand, Phase, Place, Task, Transfer } from "./program.ts";
+import type {
+  Buffer,
+  EngineName,
+  Job,
+  JobStep,
+  MoveStep,
+  Operand,
+  Place,
+  Task,
+  TaskStep,
+  Transfer,
+} from "./program.ts";
+
+/** A step before it has its time. */
+export type Draft =
+  & { readonly cycles: number }
+  & (Timeless<MoveStep> | Timeless<TaskStep> | Timeless<JobStep>);
+type Timeless<S> = Omit<S, "after" | "start" | "end">;
 
 /** Where things outside the layer lie. */
 export interface Homes {
@@ -13,21 +34,11 @@ export interface Homes {
   table(data: Uint8Array): Place;
 }
 
-/** A layer's phases and its buffers in L1. */
-export interface Layout {
-  readonly phases: readonly Phase[];
-  readonly buffers: readonly Buffer[];
-  readonly l1Bytes: number;
-}
+/** Jobs of one draft at most: between two of them the conductor can do other things. */
+const jobsPerDraft = 2;
 
-/** Lays out the steps of layer `index`. */
-export function layOut(
-  index: number,
-  engine: EngineName,
-  slots: readonly Slot[],
-  steps: readonly Step[],
-  homes: Homes,
-): Layout {
+/** The buffers of a layer's slots, one behind the other from the start of the arena. */
+export function slotBuffers(index: number, slots: readonly Slot[]): Map<Slot, Buffer> {
   const buffers = new Map<Slot, Buffer>();
   let end = 0;
   for (const slot of slots) {
@@ -41,16 +52,48 @@ export function layOut(
     });
     end += aligned(slot.bytes);
   }
-  const inSlot = (slot: Slot, offset = 0): Place => ({ buffer: buffers.get(slot)!.name, offset });
-  const phases = steps.map((step): Phase => ({
-    dma: [
-      ...step.loads.flatMap((move) => transfersOf(move, inSlot, homes, false)),
-      ...step.stores.flatMap((move) => transfersOf(move, inSlot, homes, true)),
-    ],
-    cores: step.compute && taskOf(step.compute, engine, inSlot),
-  }));
-  return { phases, buffers: [...buffers.values()], l1Bytes: end };
+  return buffers;
 }
+
+/** The work of layer `index`, piece by piece: load, jobs, kernel, store. */
+export function draftsOf(
+  index: number,
+  engine: EngineName,
+  pieces: readonly Piece[],
+  buffers: ReadonlyMap<Slot, Buffer>,
+  homes: Homes,
+  target: Target,
+): Draft[] {
+  const inSlot = (slot: Slot, offset = 0): Place => ({ buffer: buffers.get(slot)!.name, offset });
+  const move = (moves: readonly Move[], store: boolean, brings?: Task): Draft[] => {
+    const transfers = moves.flatMap((move) => transfersOf(move, inSlot, homes, store));
+    if (transfers.length === 0 && !brings) return [];
+    const shapes = transfers.map(({ bytes, rows }) => ({ bytes, rows, toOutside: store }));
+    if (brings) shapes.push({ bytes: argsBytes(brings), rows: 1, toOutside: false });
+    const cycles = transfersCycles(shapes, target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
+    return [{ engine: "dma", layer: index, transfers, brings, cycles }];
+  };
+  return pieces.flatMap((piece): Draft[] => {
+    const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
+    const jobs = (piece.call.accelerator ?? []).flatMap((sequence) =>
+      jobsOf(sequence, piece, inSlot, target)
+    );
+    return [
+      ...move(piece.loads, false, task),
+      ...chunks(jobs, jobsPerDraft).map((jobs): Draft => ({
+        engine: "ita",
+        layer: index,
+        jobs,
+        cycles: jobs.reduce((sum, job) => sum + job.cycles, 0),
+      })),
+      ...(task ? [{ engine: "cores" as const, layer: index, task, cycles: task.cycles }] : []),
+      ...move(piece.stores, true),
+    ];
+  });
+}
+
+/** A hart that moves data itself copies a word in about 2 cycles (kernel table: 1.67 B a cycle). */
+const bytesPerCycleOfHart = 2;
 
 function transfersOf(
   move: Move,
@@ -87,6 +130,44 @@ function taskOf({ call, operands }: Piece, engine: EngineName, inSlot: (slot: Sl
     macs: call.macs,
     cycles: call.cycles,
   };
+}
+
+function jobsOf(
+  sequence: AcceleratorSequence,
+  { operands }: Piece,
+  inSlot: (slot: Slot, offset: number) => Place,
+  target: Target,
+): Job[] {
+  const { jobs, ...constants } = sequence;
+  const { elements, lanes } = target.ita!;
+  const tileBytes = elements * elements;
+  const operand = ({ field, offset }: OperandPlace, bytes: number, access: Operand["access"]): Operand => ({
+    ...inSlot(operands.get(field)!.slot, offset),
+    bytes,
+    access,
+  });
+  return jobs.map((job: AcceleratorJob): Job => ({
+    sequence: constants,
+    input: operand(job.input, tileBytes, "read"),
+    weights: operand(job.weights, tileBytes, "read"),
+    bias: job.bias && operand(job.bias, 3 * elements, "read"),
+    biasByRow: job.biasByRow ?? false,
+    output: job.output && operand(job.output, tileBytes, "write"),
+    activation: job.activation,
+    cycles: 1 + jobDuration({ lanes, elements }, {
+      preload: false,
+      nextload: true,
+      bias: job.bias !== undefined,
+      output: job.output !== undefined,
+    }),
+  }));
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from(
+    { length: Math.ceil(items.length / size) },
+    (_, i) => items.slice(i * size, (i + 1) * size),
+  );
 }
 
 /** Bytes of a task's args struct: pointers and integers, a word each. */

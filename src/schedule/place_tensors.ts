@@ -6,7 +6,8 @@ import type { Target } from "../../targets/schema.ts";
 import { aligned, type L1Budget, stackBytes } from "./budget.ts";
 import type { Constants } from "./constants.ts";
 import { type Block, pack } from "./memory.ts";
-import type { Buffer, Layer, MemoryUse } from "./program.ts";
+import type { PlannedLayer } from "./plan_layers.ts";
+import type { Buffer, MemoryUse } from "./program.ts";
 import type { Group, Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
 
@@ -18,7 +19,11 @@ export interface L2Plan {
 }
 
 /** Places constants one behind the other, inputs and outputs each by itself, activations where their lives allow. */
-export function placeTensors(storage: Storage, layers: readonly Layer[], constants: Constants): L2Plan {
+export function placeTensors(
+  storage: Storage,
+  layers: readonly PlannedLayer[],
+  constants: Constants,
+): L2Plan {
   const last = Math.max(0, layers.length - 1);
   const always = { first: 0, last };
   const buffers: Buffer[] = constants.parts.map(({ name, bytes, offset }) => ({
@@ -58,7 +63,10 @@ export function placeTensors(storage: Storage, layers: readonly Layer[], constan
 }
 
 /** First and last layer in which each group is written or read, under any of its names. */
-function livesOf(storage: Storage, layers: readonly Layer[]): Map<Group, { first: number; last: number }> {
+function livesOf(
+  storage: Storage,
+  layers: readonly PlannedLayer[],
+): Map<Group, { first: number; last: number }> {
   const lives = new Map<Group, { first: number; last: number }>();
   for (const layer of layers) {
     for (const name of [...layer.inputs, ...layer.outputs]) {

@@ -1,13 +1,16 @@
-// The planner: model in, program out. Engine, pieces and phases of every layer, then places in L2.
+// The planner: model in, program out. Engine, pieces and steps of every layer, then places in L2.
 
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
 import { elementCount, type Model } from "../model/types.ts";
-import { aligned, l1Budget, taskBytesLimit } from "./budget.ts";
+import { l1Budget, taskBytesLimit } from "./budget.ts";
 import { type Engines, enginesFor, viewOf } from "./choose_engine.ts";
 import { memoryUse, placeTensors } from "./place_tensors.ts";
-import { LayerPlanner } from "./plan_layers.ts";
-import type { Endpoint, Layer, Program } from "./program.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { orderOf } from "./order.ts";
+import { placeTiles } from "./place_tiles.ts";
+import { LayerPlanner, type PlannedLayer } from "./plan_layers.ts";
+import type { Endpoint, Layer, Program, Step } from "./program.ts";
 import { isAlias, type Storage, storageOf } from "./storage.ts";
 import { printName } from "../model/print.ts";
 import { nodeText } from "../operators/registry.ts";
@@ -39,14 +42,15 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
   for (const node of model.nodes) planner.add(viewOf(model, node));
   for (const copy of storage.finalCopies) planner.addCopy(copy, { name: copy.to.name, operator: "Copy" });
 
-  const { layers } = planner;
-  const l2 = placeTensors(storage, layers, planner.constants);
-  const buffers = [...l2.buffers, ...planner.buffers];
+  const l2 = placeTensors(storage, planner.layers, planner.constants);
+  const l1 = placeTiles(planner.buffers, budget.arena);
+  const buffers = new Map([...l2.buffers, ...l1.buffers].map((buffer) => [buffer.name, buffer]));
+  const steps = orderOf(planner.drafts, dependenciesOf(planner.drafts, buffers));
+  const layers = withSteps(planner.layers, steps);
   const constants = planner.constants.bytes();
-  const l1Arena = Math.max(0, ...planner.buffers.map((buffer) => aligned(buffer.offset + buffer.bytes)));
-  const memories = memoryUse(target, budget, buffers, {
+  const memories = memoryUse(target, budget, buffers.values(), {
     constants: constants.length,
-    l1Arena,
+    l1Arena: l1.arenaBytes,
     l2Arena: l2.arenaBytes,
     lowerBound: l2.lowerBound,
   });
@@ -55,14 +59,14 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
     target: target.name,
     inputs: endpoints(model, model.inputs, storage.inputs),
     outputs: endpoints(model, model.outputs, storage.outputs),
-    buffers: new Map(buffers.map((buffer) => [buffer.name, buffer])),
+    buffers,
     tensors: new Map(
       [...storage.groups].filter(([, group]) => group.kind !== "constant")
         .map(([name, group]) => [name, { buffer: group.name, offset: 0 }]),
     ),
     constants,
     layers,
-    arenas: { l1: l1Arena, l2: l2.arenaBytes },
+    arenas: { l1: l1.arenaBytes, l2: l2.arenaBytes },
     taskBytes: taskBytesLimit,
     memories,
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
@@ -103,5 +107,21 @@ function endpoints(model: Model, names: readonly string[], groups: Storage["inpu
   return names.map((name, i) => {
     const { dtype, shape } = model.tensors.get(name)!;
     return { name, dtype, shape, place: { buffer: groups[i].name, offset: 0 } };
+  });
+}
+
+/** Cuts the steps into layers: a layer ends behind the last step of its own. */
+function withSteps(planned: readonly PlannedLayer[], steps: readonly Step[]): Layer[] {
+  const own = Map.groupBy(steps, (step) => step.layer);
+  const last = new Map(steps.map((step, position) => [step.layer, position]));
+  let from = 0;
+  return planned.map((layer, index) => {
+    const to = Math.max(from, (last.get(index) ?? -1) + 1);
+    const cut = steps.slice(from, to);
+    from = to;
+    const mine = own.get(index) ?? [];
+    const start = mine.reduce((least, step) => Math.min(least, step.start), Infinity);
+    const end = mine.reduce((most, step) => Math.max(most, step.end), 0);
+    return { ...layer, steps: cut, estimatedCycles: mine.length > 0 ? end - start : 0 };
   });
 }

@@ -1,4 +1,4 @@
-// Plans layer after layer: engine, pieces, phases. Addresses in L2 come later (place_tensors.ts); here a tensor is
+// Plans layer after layer: engine, pieces, drafts of steps. Addresses in L2 come later (place_tensors.ts); here a tensor is
 // the name of its buffer.
 
 import { copyMapping } from "../../targets/engines/dma/mapping.ts";
@@ -9,9 +9,8 @@ import { elementCount, type Node } from "../model/types.ts";
 import { type L1Budget, taskBytesLimit } from "./budget.ts";
 import { type Choice, type Engines, enginesFor } from "./choose_engine.ts";
 import { Constants } from "./constants.ts";
-import { argsBytes, type Homes, layOut } from "./lay_out.ts";
+import { argsBytes, type Draft, draftsOf, type Homes, slotBuffers } from "./lay_out.ts";
 import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
-import { estimate, stepsOf } from "./pipeline.ts";
 import type { Buffer, EngineName, Layer } from "./program.ts";
 import { type Copy, isAlias, type Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
@@ -21,11 +20,16 @@ import { chooseTiling, type Misfit } from "./tiling.ts";
 type Tiled = { readonly tiling: Tiling; readonly pieces: Pieces };
 type Rejections = Layer["rejections"];
 
+/** A layer whose steps have no order and no times yet. */
+export type PlannedLayer = Omit<Layer, "steps" | "estimatedCycles">;
+
 /** Plans layers one by one and collects what they share. */
 export class LayerPlanner {
-  readonly layers: Layer[] = [];
-  /** Buffers in L1 of all layers. */
-  readonly buffers: Buffer[] = [];
+  readonly layers: PlannedLayer[] = [];
+  /** Buffers in L1 of each layer that has work, from the start of the arena. */
+  readonly buffers: Buffer[][] = [];
+  /** The work of all layers. */
+  readonly drafts: Draft[] = [];
   /** Constants that the layers load. */
   readonly constants = new Constants();
   /** Tilings found, by what they depend on: networks repeat themselves. */
@@ -95,9 +99,7 @@ export class LayerPlanner {
       rejections: [],
       tiles: 0,
       tileShape: [],
-      phases: [],
       macs: 0,
-      estimatedCycles: 0,
     });
   }
 
@@ -110,7 +112,6 @@ export class LayerPlanner {
   ) {
     const { node } = view;
     const index = this.layers.length;
-    const steps = stepsOf(pieces);
     const homes: Homes = {
       tensor: (name) => ({ buffer: names.tensor(name), offset: 0 }),
       table: (data) => ({
@@ -118,15 +119,18 @@ export class LayerPlanner {
         offset: 0,
       }),
     };
-    const { phases, buffers } = layOut(index, engine, slots, steps, homes);
-    for (const { cores } of phases) {
-      if (cores && argsBytes(cores) > taskBytesLimit) {
+    const buffers = slotBuffers(index, slots);
+    const drafts = draftsOf(index, engine, pieces, buffers, homes, this.target);
+    for (const draft of drafts) {
+      const task = draft.engine === "cores" ? draft.task : undefined;
+      if (task && argsBytes(task) > taskBytesLimit) {
         throw new Error(
-          `the args of ${cores.kernel} take ${argsBytes(cores)} bytes, more than ${taskBytesLimit}`,
+          `the args of ${task.kernel} take ${argsBytes(task)} bytes, more than ${taskBytesLimit}`,
         );
       }
     }
-    this.buffers.push(...buffers);
+    this.drafts.push(...drafts);
+    this.buffers.push([...buffers.values()]);
     this.layers.push({
       ...headOf(node, index),
       engine,
@@ -134,9 +138,7 @@ export class LayerPlanner {
       rejections,
       tiles: pieces.length,
       tileShape: tiling.shape,
-      phases,
       macs: operators.get(node.operator)?.macs(view.inputs, node.attributes, view.outputs) ?? 0,
-      estimatedCycles: estimate(steps, this.target),
     });
   }
 

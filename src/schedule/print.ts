@@ -1,9 +1,9 @@
 // Prints a program as text that a person reads and a test compares. The same program gives the same text.
 
 import { printName } from "../model/print.ts";
-import type { Layer, Phase, Place, Program, Task, Transfer } from "./program.ts";
+import type { Job, Layer, Place, Program, Step, Task, Transfer } from "./program.ts";
 
-/** The whole program: memories, buffers, and every phase of every layer. */
+/** The whole program: memories, buffers, and every step of every layer. */
 export function printProgram(program: Program): string {
   const lines = [`program ${printName(program.model)} for ${program.target}`];
   for (const use of program.memories) {
@@ -36,15 +36,31 @@ function printLayer(layer: Layer): string[] {
   const how =
     `    ${layer.engine}: ${layer.reason}; ${layer.tiles} pieces of [${layer.tileShape.join(", ")}], ` +
     `${layer.macs} MACs, about ${layer.estimatedCycles} cycles`;
-  return [head, how, ...layer.phases.flatMap(printPhase)];
+  return [head, how, ...layer.steps.flatMap(printStep)];
 }
 
-function printPhase(phase: Phase, index: number): string[] {
-  return [
-    `    phase ${index}`,
-    ...phase.dma.map((transfer) => `      move ${printTransfer(transfer)}`),
-    ...(phase.cores ? [`      run ${printTask(phase.cores)}`] : []),
-  ];
+function printStep(step: Step): string[] {
+  const waits = Object.entries(step.after).map(([engine, count]) => `${engine} ${count}`).join(", ");
+  const head = `    ${step.engine} for layer ${step.layer}, cycles ${step.start} … ${step.end}` +
+    (waits === "" ? "" : `, after ${waits}`);
+  switch (step.engine) {
+    case "dma":
+      return [
+        head,
+        ...step.transfers.map((transfer) => `      move ${printTransfer(transfer)}`),
+        ...(step.brings ? [`      bring the args of ${step.brings.kernel}`] : []),
+      ];
+    case "cores":
+      return [head, `      run ${printTask(step.task)}`];
+    case "ita":
+      return [head, ...step.jobs.map((job) => `      job ${printJob(job)}`)];
+  }
+}
+
+function printJob(job: Job): string {
+  const { input, weights, bias, output } = job;
+  return `${printPlace(input)} x ${printPlace(weights)}` + (bias ? ` + ${printPlace(bias)}` : "") +
+    (output ? ` -> ${printPlace(output)}` : "");
 }
 
 function printTransfer(transfer: Transfer): string {

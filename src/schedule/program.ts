@@ -1,7 +1,7 @@
-// What the machine will do: buffers with addresses and lifetimes, and phases of work for each engine.
+// What the machine will do: buffers with addresses and lifetimes, and steps of work for each engine.
 // A plain, printable value; `analyze` prints it, the emitter turns it into C.
 
-import type { EngineMapping } from "../../targets/engines/engine.ts";
+import type { AcceleratorSequence, EngineMapping } from "../../targets/engines/engine.ts";
 import type { DType } from "../model/types.ts";
 
 /** Name of an engine of the target. */
@@ -66,14 +66,64 @@ export interface Task {
   readonly cycles: number;
 }
 
-/**
- * Work that happens at the same time on different engines, none of it depending on the rest. All harts meet
- * at a barrier behind each phase. Engines without work in a phase wait.
- */
-export interface Phase {
-  readonly dma: readonly Transfer[];
-  readonly cores?: Task;
+/** One job of the accelerator, with its operands in L1. */
+export interface Job {
+  readonly sequence: SequenceConstants;
+  readonly input: Operand;
+  readonly weights: Operand;
+  readonly bias?: Operand;
+  readonly biasByRow: boolean;
+  readonly output?: Operand;
+  readonly activation?: "relu" | "gelu";
+  readonly cycles: number;
 }
+
+/** What the jobs of an accelerator sequence have in common. */
+export type SequenceConstants = Omit<AcceleratorSequence, "jobs">;
+
+/**
+ * How much of each engine's work must be finished: the first so many of its steps, in the order of the program.
+ * An engine that is not named need not have done anything.
+ */
+export type Progress = Readonly<Partial<Record<StepEngine, number>>>;
+
+/** Engines that have work of their own in a program. */
+export type StepEngine = "dma" | "cores" | "ita";
+
+interface StepBase {
+  /** Layer that the step works for. */
+  readonly layer: number;
+  /** What must be finished before it starts. */
+  readonly after: Progress;
+  /** Estimated start and end, in cycles from the start of the inference. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Moves data; `brings` is the task whose args struct comes to L1 on the way. */
+export interface MoveStep extends StepBase {
+  readonly engine: "dma";
+  readonly transfers: readonly Transfer[];
+  readonly brings?: Task;
+}
+
+/** Runs a kernel on all workers. */
+export interface TaskStep extends StepBase {
+  readonly engine: "cores";
+  readonly task: Task;
+}
+
+/** Puts jobs in the accelerator's queue. */
+export interface JobStep extends StepBase {
+  readonly engine: "ita";
+  readonly jobs: readonly Job[];
+}
+
+/**
+ * Work of one engine. The engines run side by side; each does its own steps in the order of the program, and
+ * starts one when `after` is reached. The conductor (the DMA hart) issues all steps in that order.
+ */
+export type Step = MoveStep | TaskStep | JobStep;
 
 /** One node (or a run of nodes fused into one) as the machine does it. */
 export interface Layer {
@@ -92,7 +142,11 @@ export interface Layer {
   readonly tiles: number;
   /** Shape of the largest piece of the first output. */
   readonly tileShape: readonly number[];
-  readonly phases: readonly Phase[];
+  /**
+   * Steps that are issued while the layer is the current one: the layer's own, and some of later layers for which
+   * this is the time.
+   */
+  readonly steps: readonly Step[];
   readonly macs: number;
   readonly estimatedCycles: number;
 }

@@ -2,15 +2,18 @@
  *
  * What generated code needs of the runtime, and what the runtime needs of the target.
  *
- * All harts run the same program. Workers (harts 0 … SOC_WORKERS-1) run kernels together; the DMA hart, where there
- * is one, moves data. The work of a layer is a list of phases. What stands in a phase happens at the same time
- * and does not depend on the rest of it; all harts meet at a barrier behind each.
+ * All harts run the same program. Workers (harts 0 … SOC_WORKERS-1) run kernels together. One hart is the conductor
+ * (the DMA hart, where there is one): it moves data, feeds the accelerator and tells the workers when a task is
+ * ready. The engines run side by side; each does its own steps in order, and a step begins when those of the other
+ * engines that it needs are finished.
  */
 #ifndef ATTOFLOW_RUNTIME_H
 #define ATTOFLOW_RUNTIME_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "soc.h"
 
 /* Memory that nobody loads or clears before boot: near to the harts where there is an L1. */
 #define IN_L1 __attribute__((section(".bss.l1"), aligned(64)))
@@ -30,22 +33,51 @@ struct transfer {
 /* Does share `core` of `cores` of the work that `args` describes. */
 typedef void kernel_function(const void *args, uint32_t core, uint32_t cores);
 
-/* What happens in one phase. The first phase of a layer only moves data. */
-struct phase {
-    const struct transfer *transfers;
-    uint32_t transfer_count;
-    kernel_function *kernel; /* null: the workers have nothing to do */
+enum step_kind { STEP_MOVE, STEP_TASK, STEP_JOBS };
+
+/* What the conductor does next: start transfers, publish a task to the workers, or queue jobs of the accelerator. */
+struct step {
+    enum step_kind kind;
+    /* Counted from the start of the inference: what must be finished before. 0: nothing. */
+    uint32_t after_transfers;
+    uint32_t after_tasks;
+    uint32_t after_jobs;
+    union {
+        const struct transfer *transfers;
+        const struct ita_command *jobs;
+        kernel_function *kernel;
+    };
+    uint32_t count; /* transfers or jobs */
+    /* A move: args of the task that follows and has none yet; they go to L1 with the data. Null: none. */
     const void *args;
     uint32_t args_bytes;
 };
 
+/* Args of tasks in L1, in turn; the planner knows this number (src/schedule/dependencies.ts). */
+#define TASK_SLOTS 2
+
 /* Number of elements of an array. */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#ifdef SOC_DMA_HART
+#define CONDUCTOR SOC_DMA_HART
+#else
+#define CONDUCTOR 0u
+#endif
+
 /* ---- In the target's runtime.c ---------------------------------------------------------------------- */
 
-/* Takes part in `count` phases, as the hart that it is called on. All harts must call it. */
-void run_phases(uint32_t hart, const struct phase *phases, uint32_t count);
+/*
+ * Takes part in the steps of a layer, as the hart that it is called on: the conductor issues `steps`, the workers
+ * do the `tasks` tasks among them, the first of which is number `first_task` of the inference. All harts call it.
+ */
+void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks);
+
+/* Waits until everything that was issued is finished. The conductor only. */
+void drain(void);
+
+/* Makes ready for the next inference. Behind a barrier, in front of which everything was finished; the conductor only. */
+void rewind_engines(void);
 
 /* Waits until all harts are here; what each wrote before is then visible to all. */
 void barrier(void);
@@ -58,8 +90,11 @@ void team_start(void);
 /* Notes the end of the inference. */
 void team_finish(void);
 
-/* Marks the end of layer `index`. All harts call it. Hart 0 notes the time and pauses there if the host asks. */
+/* Marks the end of layer `index`. All harts call it. The conductor notes the time, and pauses if the host asks. */
 void layer_done(uint32_t hart, uint32_t index);
+
+/* Marks the end of the last layer: all engines come to rest. All harts call it. */
+void layers_done(uint32_t hart);
 
 /* ---- In builtins.c ---------------------------------------------------------------------------------- */
 

@@ -19,14 +19,16 @@ static volatile struct {
     uint32_t pausing;
 } orders IN_L1;
 
-/* Times of the last inference; only hart 0 looks at them. */
-static uint64_t started;
+/* Times of the last inference; written by hart 0. */
+static volatile uint64_t started;
 static uint64_t finished;
 
 uint32_t network_layer_cycles[NETWORK_LAYERS + 1];
 
 void network_init(uint32_t hart)
 {
+    if (hart == CONDUCTOR)
+        rewind_engines();
     if (hart == 0) {
         attoflow_mailbox.layer_cycles = (uint32_t)(uintptr_t)network_layer_cycles;
         attoflow_mailbox.layer_count = NETWORK_LAYERS;
@@ -70,19 +72,26 @@ void team_finish(void)
 
 void layer_done(uint32_t hart, uint32_t index)
 {
-    if (hart == 0) {
-        network_layer_cycles[index] = cycle_count() - (uint32_t)started;
-        attoflow_mailbox.layer = index + 1;
-    }
+    if (hart != CONDUCTOR)
+        return;
+    network_layer_cycles[index] = cycle_count() - (uint32_t)started;
+    attoflow_mailbox.layer = index + 1;
     if (!orders.pausing)
         return;
-    if (hart == 0) {
-        attoflow_mailbox.resume = 0;
-        fence();
-        attoflow_mailbox.status = MAILBOX_PAUSED;
-        while (attoflow_mailbox.resume == 0)
-            ;
-        attoflow_mailbox.status = MAILBOX_RUNNING;
-    }
+    drain();
+    attoflow_mailbox.resume = 0;
+    fence();
+    attoflow_mailbox.status = MAILBOX_PAUSED;
+    while (attoflow_mailbox.resume == 0)
+        ;
+    attoflow_mailbox.status = MAILBOX_RUNNING;
+}
+
+void layers_done(uint32_t hart)
+{
+    if (hart == CONDUCTOR)
+        drain();
     barrier();
+    if (hart == CONDUCTOR)
+        rewind_engines();
 }

@@ -1,25 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Phases on the cluster: eight workers, a DMA hart, the hardware barrier. The DMA hart reads the tables in L2; the
- * workers find their task in L1, where the DMA hart put it one phase before.
+ * The engines of the cluster. The DMA hart conducts: it starts transfers, hands tasks to the eight workers and jobs
+ * to ITA, and waits for whatever the next step needs. Whoever waits sleeps until the cluster's CLINT wakes it: the
+ * conductor sets the workers' bits when a task is published, the last worker to finish sets the conductor's, and so
+ * does ITA at the end of each job. Counters in L1 say what has happened; they only grow during an inference.
  */
 #include "runtime.h"
 #include "dma.h"
 #include "network.h"
-#include "soc.h"
+#if NETWORK_JOBS > 0
+#include "ita.h"
+#endif
 
-/* What the workers do in a phase; phases take the two slots in turn. */
+/* Enable bit of the cluster's interrupt in mie. It wakes a hart; mstatus.MIE is off, so no trap is taken. */
+#define MIE_CLUSTER (1u << 19)
+
+/* What the workers do. The args arrive by DMA, the rest is written when the task is published. */
 struct slot {
-    kernel_function *kernel; /* null: nothing */
+    kernel_function *kernel;
     uint32_t args[(NETWORK_TASK_BYTES + 3) / 4 + 1];
 };
 
-static struct slot slots[2] IN_L1;
+static struct slot slots[TASK_SLOTS] IN_L1;
+
+static struct {
+    /* Tasks that the workers may begin. */
+    volatile uint32_t published;
+    /* Workers that have finished their share, added up over the tasks of each slot. */
+    volatile uint32_t shares[TASK_SLOTS];
+} progress IN_L1;
+
+/* The conductor's own counts. */
+static struct {
+    uint32_t transfers;       /* started */
+    uint32_t first_completed; /* what the DMA said before the first of them */
+    uint32_t brought;         /* tasks whose args are under way or in L1 */
+} issued IN_L1;
 
 void barrier(void)
 {
     /* The barrier does not wait for this hart's own loads and stores. */
     __asm__ volatile("fence\n\tcsrr zero, 0x7c2" ::: "memory");
+}
+
+/* ---- Sleeping and waking ----------------------------------------------------------------------------- */
+
+static inline void wake(uint32_t harts)
+{
+    fence();
+    *(volatile uint32_t *)(SOC_CLUSTER_BASE + CLUSTER_CL_CLINT_SET) = harts;
+}
+
+/* Takes back this hart's wake-up. Look at the condition again behind it: a later wake-up keeps wfi from sleeping. */
+static inline void forget_wake(uint32_t hart)
+{
+    *(volatile uint32_t *)(SOC_CLUSTER_BASE + CLUSTER_CL_CLINT_CLEAR) = 1u << hart;
+    fence();
+}
+
+static inline void sleep(void) { __asm__ volatile("wfi" ::: "memory"); }
+
+#define WAIT_FOR(hart, condition)             \
+    do {                                      \
+        while (!(condition)) {                \
+            forget_wake(hart);                \
+            if (condition)                    \
+                break;                        \
+            sleep();                          \
+        }                                     \
+        __asm__ volatile("" ::: "memory");    \
+    } while (0)
+
+/* ---- The workers --------------------------------------------------------------------------------------- */
+
+/* A worker: its share of each task. */
+static void work(uint32_t hart, uint32_t first, uint32_t tasks)
+{
+    for (uint32_t task = first; task < first + tasks; task++) {
+        WAIT_FOR(hart, progress.published > task);
+        const struct slot *slot = &slots[task % TASK_SLOTS];
+        slot->kernel(slot->args, hart, SOC_WORKERS);
+        fence();
+        const uint32_t before = __atomic_fetch_add(&progress.shares[task % TASK_SLOTS], 1, __ATOMIC_RELAXED);
+        if (before + 1 == (task / TASK_SLOTS + 1) * SOC_WORKERS)
+            wake(1u << CONDUCTOR);
+    }
+}
+
+/* Whether the first `count` tasks are finished: the shares of each slot's tasks among them are complete. */
+static inline int tasks_finished(uint32_t count)
+{
+    for (uint32_t slot = 0; slot < TASK_SLOTS; slot++) {
+        if (progress.shares[slot] < (count + TASK_SLOTS - 1 - slot) / TASK_SLOTS * SOC_WORKERS)
+            return 0;
+    }
+    return 1;
+}
+
+/* ---- The conductor ------------------------------------------------------------------------------------- */
+
+/* Transfers complete in the order of their start, and each counts once. */
+static inline int transfers_finished(uint32_t count)
+{
+    return (int32_t)(dma_completed() - issued.first_completed - count) >= 0;
 }
 
 static void start_transfers(const struct transfer *transfer, uint32_t count)
@@ -31,42 +114,76 @@ static void start_transfers(const struct transfer *transfer, uint32_t count)
             dma_copy_2d(transfer->destination, transfer->destination_stride, transfer->source,
                         transfer->source_stride, transfer->bytes, transfer->rows);
     }
+    issued.transfers += count;
 }
 
-/* The DMA hart: moves this phase's data and brings the next phase's task to L1. */
-static void move(const struct phase *phases, uint32_t count)
+static void publish(kernel_function *kernel)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        start_transfers(phases[i].transfers, phases[i].transfer_count);
-        if (i + 1 < count) {
-            const struct phase *next = &phases[i + 1];
-            struct slot *slot = &slots[(i + 1) & 1];
-            slot->kernel = next->kernel;
-            if (next->kernel)
-                dma_copy(slot->args, next->args, next->args_bytes);
+    const uint32_t task = progress.published;
+    slots[task % TASK_SLOTS].kernel = kernel;
+    fence();
+    progress.published = task + 1;
+    wake((1u << SOC_WORKERS) - 1);
+}
+
+static void conduct(const struct step *step, uint32_t count)
+{
+    for (const struct step *end = step + count; step < end; step++) {
+        const enum step_kind kind = step->kind;
+        const uint32_t after_tasks = step->after_tasks, after_transfers = step->after_transfers;
+        WAIT_FOR(CONDUCTOR, tasks_finished(after_tasks));
+#if NETWORK_JOBS > 0
+        ita_wait(step->after_jobs);
+#endif
+        while (!transfers_finished(after_transfers))
+            ;
+        if (kind == STEP_MOVE) {
+            start_transfers(step->transfers, step->count);
+            if (step->args) {
+                dma_copy(slots[issued.brought++ % TASK_SLOTS].args, step->args, step->args_bytes);
+                issued.transfers++;
+            }
+        } else if (kind == STEP_TASK) {
+            publish(step->kernel);
+#if NETWORK_JOBS > 0
+        } else {
+            ita_submit(step->jobs, step->count);
+#endif
         }
-        dma_wait();
-        barrier();
     }
 }
 
-/* A worker: its share of every phase's task. */
-static void work(uint32_t hart, uint32_t count)
+void drain(void)
 {
-    barrier(); /* the first phase only moves data */
-    for (uint32_t i = 1; i < count; i++) {
-        const volatile struct slot *slot = &slots[i & 1];
-        kernel_function *kernel = slot->kernel;
-        if (kernel)
-            kernel((const void *)slots[i & 1].args, hart, SOC_WORKERS);
-        barrier();
-    }
+    WAIT_FOR(CONDUCTOR, tasks_finished(progress.published));
+#if NETWORK_JOBS > 0
+    ita_wait_all();
+#endif
+    /* Not until the DMA is no longer busy: its count of transfers is a few cycles behind. */
+    while (!transfers_finished(issued.transfers))
+        ;
 }
 
-void run_phases(uint32_t hart, const struct phase *phases, uint32_t count)
+void rewind_engines(void)
 {
-    if (hart == SOC_DMA_HART)
-        move(phases, count);
+    progress.published = 0;
+    for (uint32_t slot = 0; slot < TASK_SLOTS; slot++)
+        progress.shares[slot] = 0;
+    issued.transfers = 0;
+    issued.brought = 0;
+    issued.first_completed = dma_completed();
+#if NETWORK_JOBS > 0
+    ita_init();
+#endif
+}
+
+/* ---- Both ---------------------------------------------------------------------------------------------- */
+
+void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks)
+{
+    __asm__ volatile("csrs mie, %0" ::"r"(MIE_CLUSTER));
+    if (hart == CONDUCTOR)
+        conduct(steps, count);
     else
-        work(hart, count);
+        work(hart, first_task, tasks);
 }

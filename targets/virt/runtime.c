@@ -1,30 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Phases on one hart that does everything itself, one thing after the other. What stands in a phase does not depend
- * on the rest of it, so any order will do.
+ * The engines of a SoC with one hart that does everything itself: each step when its turn comes. The steps stand in
+ * an order in which that is right.
  */
 #include "runtime.h"
-#include "soc.h"
+
+/* Args of the tasks that come next, where they lie in the program. */
+static const void *args[TASK_SLOTS];
+static uint32_t brought;
+static uint32_t done;
 
 void barrier(void)
 {
     fence();
 }
 
-void run_phases(uint32_t hart, const struct phase *phases, uint32_t count)
+static void move(const struct transfer *transfer)
 {
-    for (const struct phase *phase = phases, *end = phases + count; phase < end; phase++) {
-        for (uint32_t i = 0; i < phase->transfer_count; i++) {
-            const struct transfer *transfer = &phase->transfers[i];
-            const uint8_t *from = transfer->source;
-            uint8_t *to = transfer->destination;
-            for (uint32_t row = 0; row < transfer->rows; row++) {
-                memcpy(to, from, transfer->bytes);
-                from += transfer->source_stride;
-                to += transfer->destination_stride;
-            }
-        }
-        if (phase->kernel)
-            phase->kernel(phase->args, hart, SOC_WORKERS);
+    const uint8_t *from = transfer->source;
+    uint8_t *to = transfer->destination;
+    for (uint32_t row = 0; row < transfer->rows; row++) {
+        memcpy(to, from, transfer->bytes);
+        from += transfer->source_stride;
+        to += transfer->destination_stride;
     }
+}
+
+void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks)
+{
+    (void)first_task;
+    (void)tasks;
+    for (const struct step *step = steps, *end = steps + count; step < end; step++) {
+        if (step->kind == STEP_TASK) {
+            step->kernel(args[done++ % TASK_SLOTS], hart, SOC_WORKERS);
+            continue;
+        }
+        for (uint32_t i = 0; i < step->count; i++)
+            move(&step->transfers[i]);
+        if (step->args)
+            args[brought++ % TASK_SLOTS] = step->args;
+    }
+}
+
+void drain(void) {}
+
+void rewind_engines(void)
+{
+    brought = 0;
+    done = 0;
 }

@@ -1,0 +1,105 @@
+// Finds what each draft must wait for, from the bytes that it touches: who wrote what it reads, and who still uses
+// what it overwrites. Drafts come in an order in which they could be done one after the other.
+
+import { type Access, accessesOf } from "./accesses.ts";
+import { alignment } from "./budget.ts";
+import type { Draft } from "./lay_out.ts";
+import type { Buffer, StepEngine } from "./program.ts";
+
+/** Engines with work, in the order of the columns below. */
+const engines: readonly StepEngine[] = ["dma", "cores", "ita"];
+
+/** Args structs in L1: task n lies in slot n modulo this. The same number stands in the target's runtime. */
+export const taskSlots = 2;
+
+/** For each draft, the indices of the drafts that must be finished before it starts. */
+export function dependenciesOf(drafts: readonly Draft[], buffers: ReadonlyMap<string, Buffer>): number[][] {
+  const memory = new Granules(buffers, drafts);
+  const tasks: number[] = [];
+  let brought: number | undefined;
+  return drafts.map((draft, index) => {
+    const found = new Set<number>();
+    const accesses = accessesOf(draft);
+    for (const access of accesses) memory.collect(access, draft.engine, found);
+    for (const access of accesses) memory.note(access, draft.engine, index);
+
+    if (draft.engine === "dma" && draft.brings) {
+      const user = tasks.at(-taskSlots);
+      if (user !== undefined) found.add(user);
+      brought = index;
+    } else if (draft.engine === "cores") {
+      found.add(brought!);
+      tasks.push(index);
+    }
+    return [...found].sort((a, b) => a - b);
+  });
+}
+
+/** Who touched memory last, for each granule of it. Buffers start on granules, so neighbours do not interfere. */
+class Granules {
+  readonly #spaces = new Map<string, { write: Int32Array; reads: Int32Array[] }>();
+
+  constructor(readonly buffers: ReadonlyMap<string, Buffer>, readonly drafts: readonly Draft[]) {
+    const ends = new Map<string, number>();
+    for (const buffer of buffers.values()) {
+      const space = spaceOf(buffer);
+      ends.set(space, Math.max(ends.get(space) ?? 0, buffer.offset + buffer.bytes));
+    }
+    for (const [space, bytes] of ends) {
+      const granules = Math.ceil(bytes / alignment) + 1;
+      const untouched = () => new Int32Array(granules).fill(-1);
+      this.#spaces.set(space, { write: untouched(), reads: engines.map(untouched) });
+    }
+  }
+
+  /** Adds the drafts that the access must wait for. */
+  collect(access: Access, engine: StepEngine, found: Set<number>) {
+    const buffer = this.buffers.get(access.place.buffer)!;
+    if (buffer.kind === "constant") return;
+    const { write, reads } = this.#spaces.get(spaceOf(buffer))!;
+    forEachGranule(access, buffer.offset, (granule) => {
+      const writer = write[granule];
+      // The DMA does its transfers in order, each reading ahead of its writes: only what one writes and a later
+      // one reads must have arrived.
+      const inOrder = (other: StepEngine) => access.write && engine === "dma" && other === "dma";
+      if (writer >= 0 && !inOrder(this.drafts[writer].engine)) found.add(writer);
+      if (!access.write) return;
+      for (const [i, reader] of engines.entries()) {
+        if (reads[i][granule] >= 0 && !inOrder(reader)) found.add(reads[i][granule]);
+      }
+    });
+  }
+
+  note(access: Access, engine: StepEngine, index: number) {
+    const buffer = this.buffers.get(access.place.buffer)!;
+    if (buffer.kind === "constant") return;
+    const { write, reads } = this.#spaces.get(spaceOf(buffer))!;
+    const marks = access.write ? write : reads[engines.indexOf(engine)];
+    forEachGranule(access, buffer.offset, (granule) => {
+      marks[granule] = index;
+    });
+  }
+}
+
+/** Buffers of one space share its addresses. */
+export function spaceOf({ kind, memory, name }: Buffer): string {
+  if (kind === "input" || kind === "output") return `array ${name}`;
+  return kind === "constant" ? "constants" : `${memory} arena`;
+}
+
+function forEachGranule(
+  { place, bytes, rows, stride }: Access,
+  base: number,
+  visit: (granule: number) => void,
+) {
+  if (bytes === 0) return;
+  let next = 0;
+  for (let row = 0; row < rows; row++) {
+    const start = base + place.offset + row * stride;
+    const end = Math.floor((start + bytes - 1) / alignment);
+    for (let granule = Math.max(next, Math.floor(start / alignment)); granule <= end; granule++) {
+      visit(granule);
+    }
+    next = end + 1;
+  }
+}
