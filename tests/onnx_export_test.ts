@@ -143,6 +143,7 @@ Deno.test("every operator that passes do not make is tried", () => {
     "Quant",
     "RequantizedMatMul",
     "RequantizedConv",
+    "RequantizedAttention",
   ]);
   assert.deepEqual([...operators.keys()].filter((name) => !tried.has(name)), []);
 });

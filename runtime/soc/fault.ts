@@ -7,6 +7,8 @@ export interface FaultPlace {
   /** Hart, or undefined where none is to blame more than the others. */
   readonly hart?: number;
   readonly pc?: number;
+  /** mcause, where it is a trap that nobody handles. */
+  readonly trapCause?: number;
   /** Cycles since reset. */
   readonly cycle: number;
   /** Function and offset, from the image's symbols; `?` if unknown. */
@@ -21,6 +23,7 @@ export class GuestFault extends AttoflowError {
   override name = "GuestFault";
   readonly hart?: number;
   readonly pc?: number;
+  readonly trapCause?: number;
   readonly cycle: number;
 
   /** @param what the cause, one sentence without a full stop */
@@ -28,6 +31,7 @@ export class GuestFault extends AttoflowError {
     super(what, { where: describe(place), hint: place.hint });
     this.hart = place.hart;
     this.pc = place.pc;
+    this.trapCause = place.trapCause;
     this.cycle = place.cycle;
   }
 }

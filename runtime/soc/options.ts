@@ -3,6 +3,7 @@
 import type { Target } from "../../targets/schema.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
 import type { HartEngine } from "./engine.ts";
+import type { SocObserver } from "./observer.ts";
 
 /** What a SoC can be given beside its target. */
 export interface SocOptions {
@@ -12,6 +13,8 @@ export interface SocOptions {
   readonly console?: (text: Uint8Array) => void;
   /** Runs the harts in another way than cycle by cycle: fast timing. */
   readonly engine?: HartEngine;
+  /** Looks on while the program runs; not together with `engine`. */
+  readonly observer?: SocObserver;
   /** Builds the accelerator behind the target's peripheral of that kind. */
   readonly accelerator?: (target: Target, context: AcceleratorContext) => Accelerator;
 }

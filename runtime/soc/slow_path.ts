@@ -112,7 +112,7 @@ export class SlowPath {
   /** Does the access that has been issued, at once. */
   #finishAccess(hart: number, cycle: number): void {
     const { access, outward: { parts: { loadStore } }, near, far } = this.#parts;
-    this.#region = loadStore.region[loadStore.oldest(hart)];
+    this.#region = loadStore.oldestRegion(hart);
     access.perform(hart, cycle, this.#region.kind === "tcdm" && near ? near : far);
     loadStore.grant(hart, cycle);
   }

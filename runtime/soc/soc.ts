@@ -30,6 +30,7 @@ import { serveHtif } from "./htif.ts";
 import { InterruptLines } from "./interrupts.ts";
 import { MemoryMap, type Region } from "./memory_map.ts";
 import { NarrowPath } from "./narrow_path.ts";
+import { type SocObserver, takeObservedTurn } from "./observer.ts";
 import { Clint, Finisher, Uart } from "./peripherals.ts";
 import { type HartStatistics, hartStatistics, metricOf } from "./statistics.ts";
 import { Tcdm } from "./tcdm.ts";
@@ -42,6 +43,8 @@ export type { RunOptions, RunResult, SocOptions } from "./options.ts";
 const interruptCycles = 6;
 /** From the accelerator's event to the hart: no bus is in between. */
 const eventCycles = 1;
+/** In place of the address that ended a run: an observer has ended it. */
+const stopped = -1;
 
 /** An emulated SoC. One instance runs one program. */
 export class Soc {
@@ -66,6 +69,7 @@ export class Soc {
   readonly #bench: TestBench | undefined;
   readonly #host: HostAccess;
   readonly #console: (text: Uint8Array) => void;
+  readonly #observer: SocObserver | undefined;
 
   #cycle = 0;
   #image: Image | undefined;
@@ -80,12 +84,14 @@ export class Soc {
   constructor(target: Target, options: SocOptions = {}) {
     this.target = target;
     this.#console = options.console ?? (() => {});
+    const observer = this.#observer = options.observer;
     const harts = hartCount(target);
     const { core } = target.harts;
     if (harts > 32) throw new AttoflowError("the emulator serves at most 32 harts", { where: target.name });
 
     // Memories and harts.
     const engine = this.#engine = options.engine;
+    if (engine && observer) throw new AttoflowError("only the exact emulator can be observed");
     const map = this.#map = new MemoryMap(target, engine?.space);
     const outside = map.find(memoryOf(target, "l2").base)!;
     this.#state = new HartState(harts, engine?.registers(harts));
@@ -130,7 +136,8 @@ export class Soc {
     this.#narrow = new NarrowPath(harts, this.#loadStore, this.#access, granted);
     const fail = (message: string) => this.#fail(message, dmaHart < 0 ? undefined : dmaHart);
     const wide = new WideBus(map, this.#tcdm, this.#access, options.testbench ?? false, fail);
-    if (target.dma && dmaHart >= 0) this.#dma = new Dma(target.dma, wide);
+    const moved = observer?.transfer?.bind(observer);
+    if (target.dma && dmaHart >= 0) this.#dma = new Dma(target.dma, wide, moved);
 
     // Devices.
     const exit = (code: number) => this.#exit(code);
@@ -163,6 +170,15 @@ export class Soc {
       map.addRegisters("test bench", testBenchBase, testBenchSize, this.#bench, true);
     }
     engine?.attach(this.#engineParts(new Outward(parts, features, environment)));
+    observer?.attach({
+      ...parts,
+      target,
+      map,
+      access: this.#access,
+      dma: this.#dma,
+      accelerator: this.#accelerator,
+      stop: () => this.#stop ??= stopped,
+    });
   }
 
   #engineParts(outward: Outward): EngineParts {
@@ -338,7 +354,9 @@ export class Soc {
     }
     const cycle = this.#cycle;
     if (this.#exitCode !== undefined) return { reason: "exit", exitCode: this.#exitCode, cycle };
-    if (this.#stop !== undefined) return { reason: "write", address: this.#stop, cycle };
+    if (this.#stop !== undefined && this.#stop !== stopped) {
+      return { reason: "write", address: this.#stop, cycle };
+    }
     if (options.limitIsFault) this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, 0);
     return { reason: "limit", cycle };
   }
@@ -351,6 +369,7 @@ export class Soc {
       cache = this.#cache,
       pipeline = this.#pipeline;
     const lines = this.#lines, dma = this.#dma, accelerator = this.#accelerator, bench = this.#bench;
+    const observer = this.#observer;
     let cycle = this.#cycle;
     while (cycle < end && this.#exitCode === undefined && this.#stop === undefined) {
       this.#cycle = cycle;
@@ -360,7 +379,8 @@ export class Soc {
       if (accelerator !== undefined && accelerator.busy) accelerator.tick(cycle);
       if (bench !== undefined && bench.busy) bench.tick(cycle);
 
-      pipeline.advance(cycle);
+      if (observer === undefined) pipeline.advance(cycle);
+      else takeObservedTurn(observer, pipeline, cycle);
       if (loadStore.tcdmRequests !== 0) this.#tcdm!.arbitrate(cycle);
       if (loadStore.outsideRequests !== 0) this.#narrow.arbitrate(cycle);
       loadStore.fresh = 0;
@@ -407,20 +427,22 @@ export class Soc {
     const own = handler !== undefined && handler.kind !== "registers" && handler.kind !== "zero" &&
       (handler.kind !== "rom" || fromRom);
     if (vector === 0 || !own) {
-      this.#fail(`traps (${causeName(cause)}), and the program has set no trap handler`, hart);
+      this.#fail(`traps (${causeName(cause)}), and the program has set no trap handler`, hart, cause);
     }
     if (cause >= 0 && pc === vector) {
-      this.#fail(`traps (${causeName(cause)}) in the first instruction of its trap handler`, hart);
+      this.#fail(`traps (${causeName(cause)}) in the first instruction of its trap handler`, hart, cause);
     }
+    this.#observer?.trap?.(hart, cause, pc);
   }
 
-  #fail(what: string, hart: number | undefined): never {
+  #fail(what: string, hart: number | undefined, trapCause?: number): never {
     if (hart === undefined) throw new GuestFault(what, { cycle: this.#cycle });
     const pc = this.#state.pc[hart] >>> 0;
     const word = this.#map.find(pc)?.words[(pc - this.#map.find(pc)!.base) >>> 2];
     throw new GuestFault(what, {
       hart,
       pc,
+      trapCause,
       cycle: this.#cycle,
       symbol: describeAddress(this.#image, pc),
       instruction: word === undefined ? undefined : disassemble(word, pc),

@@ -20,6 +20,8 @@ export function compileFlags(target: Target): string[] {
     "-O2",
     "-Wall",
     "-Wextra",
+    // A stack holds a kernel's frame and a few small ones of the runtime.
+    `-Wframe-larger-than=${Math.floor(target.harts.stack.size * 5 / 8)}`,
     "-ffreestanding",
     "-fno-pic",
     "-ffunction-sections",

@@ -20,6 +20,7 @@ import type { Operand, Operator, TensorType, Value } from "./operator.ts";
 import { pad } from "./pad.ts";
 import { dequant, quant } from "./quant.ts";
 import { reduceMean, reduceSum } from "./reduce.ts";
+import { requantizedAttention } from "./requantized_attention.ts";
 import { requantizedConv } from "./requantized_conv.ts";
 import { requantizedMatMul } from "./requantized_matmul.ts";
 import { requantShift } from "./requant_shift.ts";
@@ -39,6 +40,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     matMul,
     gemm,
     requantizedMatMul,
+    requantizedAttention,
     conv,
     requantizedConv,
     maxPool,

@@ -42,7 +42,11 @@ export interface AcceleratorJob {
   readonly activation?: "relu" | "gelu";
 }
 
-/** Jobs that run under one setting of ITA's constants (ita.md, sections 3 and 7). */
+/**
+ * Jobs that run under one setting of ITA's constants (ita.md, sections 3 and 7). A single-attention sequence counts row
+ * blocks up to `tiles.s`: it may go on in the next piece of the layer, and the layer's last piece completes it. So
+ * nothing but its own layer's pieces may come between.
+ */
 export interface AcceleratorSequence {
   readonly layer: "attention" | "feedforward" | "linear" | "single-attention";
   /** Tiles along sequence, embedding, projection and feed-forward dimension, 1 to 15 each. */
@@ -81,6 +85,8 @@ export interface KernelCall {
     readonly box: Box;
     /** Dense if absent. */
     readonly layout?: Layout;
+    /** The padding of the layout must hold zeros. */
+    readonly clear?: boolean;
   }[];
   /** Regions that the piece writes (each wholly), likewise. */
   readonly writes: readonly {
@@ -107,6 +113,8 @@ export interface Cut {
   readonly axis: number;
   /** Pieces are multiples of this many elements, but for the last. */
   readonly granule: number;
+  /** Pieces have at most so many elements; any number if absent. */
+  readonly most?: number;
 }
 
 /** How an engine serves one operator. */

@@ -67,7 +67,9 @@ function knownTarget({ placed }: Node): number | undefined {
   for (let i = placed.length - 2; i >= 0; i--) {
     const { pc, instruction: { name }, operands } = placed[i].step;
     if (written(placed[i].step) !== rs1 || rs1 === 0) continue;
-    return name === "auipc" ? ((pc + operands.imm + imm) & ~1) >>> 0 : undefined;
+    const target = ((pc + operands.imm + imm) & ~1) >>> 0;
+    // Between two instructions the jump traps.
+    return name === "auipc" && (target & 2) === 0 ? target : undefined;
   }
   return undefined;
 }

@@ -88,6 +88,7 @@ export class Translator {
 
   /** Translates the region that starts at a block, which has become hot, or whose region serves badly. */
   translate(root: StoredBlock): void {
+    if (root.block.steps.length === 0) return this.#store.setPatience(root, never);
     const attempt = (this.#attempts.get(root.block.start) ?? 0) + 1;
     this.#attempts.set(root.block.start, attempt);
     const flow = order(collect(this.#store, root, this.#limits));

@@ -83,7 +83,7 @@ function windowParameters([y, x]: readonly WindowAxis[]) {
 }
 
 /** Most of L1 that the cores' patches may take. */
-const patchShare = 1 / 4;
+const patchShare = 1 / 2;
 
 /** Sum of the magnitudes of an output's weights, the largest of them. */
 const weightSums = new WeakMap<Node, number>();

@@ -186,6 +186,62 @@ void quant(const struct quant_args *args, uint32_t core, uint32_t cores)
     }
 }
 
+/** Bits of a float32 number as an integer that grows with it; -0 comes right before 0. */
+static inline int32_t ordered(uint32_t bits)
+{
+    return (int32_t)(bits ^ ((uint32_t)((int32_t)bits >> 31) >> 1));
+}
+
+/** Goes on by `size` thresholds if the last of them is not above the number. */
+#define SEARCH_STEP(size)                                                                                      \
+    do {                                                                                                       \
+        int32_t t0 = p0[(size)-1], t1 = p1[(size)-1], t2 = p2[(size)-1], t3 = p3[(size)-1];                    \
+        STAGE(t0, t1, t2, t3);                                                                                 \
+        if (t0 <= x0)                                                                                          \
+            p0 += (size);                                                                                      \
+        if (t1 <= x1)                                                                                          \
+            p1 += (size);                                                                                      \
+        if (t2 <= x2)                                                                                          \
+            p2 += (size);                                                                                      \
+        if (t3 <= x3)                                                                                          \
+            p3 += (size);                                                                                      \
+    } while (0)
+
+/** Results above low, of four numbers at once so that none waits for its load. */
+static void search_four(const int32_t *thresholds, const int32_t x[4], int32_t results[4])
+{
+    const int32_t *p0 = thresholds, *p1 = thresholds, *p2 = thresholds, *p3 = thresholds;
+    int32_t x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+    SEARCH_STEP(128);
+    SEARCH_STEP(64);
+    SEARCH_STEP(32);
+    SEARCH_STEP(16);
+    SEARCH_STEP(8);
+    SEARCH_STEP(4);
+    SEARCH_STEP(2);
+    SEARCH_STEP(1);
+    results[0] = (int32_t)(p0 - thresholds);
+    results[1] = (int32_t)(p1 - thresholds);
+    results[2] = (int32_t)(p2 - thresholds);
+    results[3] = (int32_t)(p3 - thresholds);
+}
+
+void quant_search(const struct quant_search_args *args, uint32_t core, uint32_t cores)
+{
+    struct span mine = share(args->count, core, cores);
+    for (int32_t i = mine.first; i < mine.end; i += 4) {
+        int32_t count = min_s32(mine.end - i, 4);
+        int32_t x[4], results[4];
+        for (int32_t k = 0; k < 4; k++) {
+            uint32_t bits = args->x[k < count ? i + k : i];
+            x[k] = (bits & ~SIGN) > INFINITE ? INT32_MIN : ordered(bits);
+        }
+        search_four(args->thresholds, x, results);
+        for (int32_t k = 0; k < count; k++)
+            store_element(args->y, i + k, args->y_type, args->low + results[k]);
+    }
+}
+
 void dequant(const struct dequant_args *args, uint32_t core, uint32_t cores)
 {
     struct span mine = share(args->count, core, cores);

@@ -22,6 +22,22 @@ struct quant_args {
 
 void quant(const struct quant_args *args, uint32_t core, uint32_t cores);
 
+/**
+ * The same for at most 256 results, low … low + 255, by search: `thresholds` holds, in ascending order, the least
+ * x of each result above low, as ordered() in quant.c counts float32 numbers; INT32_MAX for results that do not
+ * occur. 256 entries.
+ */
+struct quant_search_args {
+    const uint32_t *x;
+    const int32_t *thresholds;
+    void *y;
+    int32_t count;
+    int32_t y_type;
+    int32_t low;
+};
+
+void quant_search(const struct quant_search_args *args, uint32_t core, uint32_t cores);
+
 /** y = (x - zero_point) * scale: the difference wraps to 32 bits, is rounded to float32, and so is the product. */
 struct dequant_args {
     const void *x;
