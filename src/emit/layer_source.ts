@@ -3,6 +3,7 @@
 
 import type { Model, Tensor } from "../model/types.ts";
 import type { Layer, Program, Step, Task, Transfer } from "../schedule/program.ts";
+import { jobTables } from "./job_source.ts";
 import { text } from "./names.ts";
 import type { Symbols } from "./symbols.ts";
 
@@ -44,6 +45,8 @@ export function layerFunction(
     tables.push(`    static const struct ${kernel}_args ${table}[] = {\n${entries.join("")}    };\n`);
   }
 
+  const jobs = jobTables(layer.steps, symbols);
+  tables.push(jobs.text);
   const firstTask = issued.tasks;
   let first = 0;
   const transferLines: string[] = [];
@@ -68,7 +71,8 @@ export function layerFunction(
         issued.tasks++;
         return `        { .kind = STEP_TASK${waits}, .kernel = run_${step.task.kernel} },\n`;
       case "ita":
-        throw new Error("jobs of the accelerator have no C yet");
+        issued.jobs.push((issued.jobs.at(-1) ?? 0) + step.jobs.length);
+        return `        { .kind = STEP_JOBS${waits}, ${jobs.fields(step)} },\n`;
     }
   });
   if (first > 0) {

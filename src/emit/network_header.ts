@@ -84,6 +84,11 @@ function fields(symbols: readonly EndpointSymbol[], qualifier: string): string {
     .join("");
 }
 
+/** Whether the accelerator has anything to do. */
+export function usesAccelerator(program: Program): boolean {
+  return jobCount(program) > 0;
+}
+
 /** Jobs of the accelerator in one inference. */
 function jobCount(program: Program): number {
   return program.layers.flatMap((layer) => layer.steps)

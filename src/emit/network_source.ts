@@ -4,6 +4,7 @@ import { elementCount, type Model } from "../model/types.ts";
 import type { Program } from "../schedule/program.ts";
 import { layerCall, layerFunction, nothingIssued } from "./layer_source.ts";
 import { text } from "./names.ts";
+import { usesAccelerator } from "./network_header.ts";
 import { elementType, type EndpointSymbol, type Symbols } from "./symbols.ts";
 
 /** Text of network.c. */
@@ -19,7 +20,11 @@ export function networkSource(program: Program, model: Model, symbols: Symbols):
  *
  * Made by Attoflow for the target ${program.target}; do not edit.
  */
-${["network.h", "runtime.h", ...headers].map((header) => `#include "${header}"\n`).join("")}
+${
+    ["network.h", "runtime.h", ...(usesAccelerator(program) ? ["ita.h"] : []), ...headers].map((header) =>
+      `#include "${header}"\n`
+    ).join("")
+  }
 /* ---- Memory ------------------------------------------------------------------------------------------ */
 
 /* Constants, from weights.bin. */

@@ -7,7 +7,7 @@ import type { Target } from "../../targets/schema.ts";
 import type { Model } from "../model/types.ts";
 import type { Program } from "../schedule/program.ts";
 import { type CompilerFamily, makefile } from "./makefile.ts";
-import { networkHeader } from "./network_header.ts";
+import { networkHeader, usesAccelerator } from "./network_header.ts";
 import { networkSource } from "./network_source.ts";
 import { linkMemories, socHeader } from "./soc_files.ts";
 import type { Symbols } from "./symbols.ts";
@@ -50,6 +50,9 @@ export async function makeProject(
   for (const name of [...sharedSources, "runtime.h"]) await copy(name, new URL(`runtime/${name}`, targets));
   await copy("mailbox.h", new URL("mailbox.h", targets));
   if (target.engines.includes("dma")) await copy("dma.h", new URL("engines/dma/dma.h", targets));
+  if (usesAccelerator(program)) {
+    for (const name of ["ita.c", "ita.h"]) await copy(name, new URL(`engines/ita/${name}`, targets));
+  }
   for (const step of program.layers.flatMap((layer) => layer.steps)) {
     if (step.engine !== "cores") continue;
     const folder = new URL(`engines/${step.task.engine}/kernels/`, targets);

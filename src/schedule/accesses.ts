@@ -27,7 +27,7 @@ export function accessesOf(step: Work): Access[] {
       operandAccesses(operand, step.task!.kernel)
     ),
     ...(step.jobs ?? []).flatMap((job) =>
-      [job.input, job.weights, job.bias, job.output].flatMap((operand) =>
+      [job.input, job.weights, job.nextWeights, job.bias, job.output].flatMap((operand) =>
         operand ? operandAccesses(operand, "a job") : []
       )
     ),

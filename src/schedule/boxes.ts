@@ -1,7 +1,7 @@
 // Boxes of tensors as bytes: how a rectangular part of a row-major array breaks into strided rows, which is what
 // a DMA can move.
 
-import type { Box } from "../../targets/engines/engine.ts";
+import type { Box, Layout } from "../../targets/engines/engine.ts";
 import { elementCount } from "../model/types.ts";
 
 /** Rows of bytes that lie `stride` apart in the tensor and `packedStride` apart in the dense copy of the box. */
@@ -19,6 +19,88 @@ export interface Rows {
 /** Bytes of the dense copy of a box. */
 export function boxBytes(box: Box, elementBytes: number): number {
   return elementCount(box.shape) * elementBytes;
+}
+
+/** Bytes that a box takes in L1 in a layout, padding included. */
+export function layoutBytes(box: Box, elementBytes: number, layout: Layout = "dense"): number {
+  if (layout === "dense") return boxBytes(box, elementBytes);
+  const [height, width] = box.shape.slice(-2);
+  const matrices = elementCount(box.shape.slice(0, -2));
+  const tiles = Math.ceil(height / layout.rows) * Math.ceil(width / layout.columns);
+  return matrices * tiles * layout.rows * layout.columns * elementBytes;
+}
+
+/** Whether a layout has padding around the box. */
+export function isPadded(box: Box, layout: Layout = "dense"): boolean {
+  return layoutBytes(box, 1, layout) > boxBytes(box, 1);
+}
+
+/**
+ * Rows of bytes between a tensor and the place of a box of it in L1, where it lies in a layout.
+ *
+ * @throws {RangeError} if the box is not inside the tensor
+ */
+export function rowsOfLayout(
+  shape: readonly number[],
+  elementBytes: number,
+  box: Box,
+  layout: Layout = "dense",
+): Rows[] {
+  if (layout === "dense") return rowsOfBox(shape, elementBytes, box);
+  const { rows, columns } = layout;
+  const [height, width] = box.shape.slice(-2);
+  const rank = shape.length;
+  const result: Rows[] = [];
+  const matrices = elementCount(box.shape.slice(0, -2));
+  for (let matrix = 0, at = 0; matrix < matrices; matrix++) {
+    const corner = cornerOf(box, matrix);
+    for (let row = 0; row < height; row += rows) {
+      for (let column = 0; column < width; column += columns, at += rows * columns * elementBytes) {
+        const start = [...corner];
+        start[rank - 2] += row;
+        start[rank - 1] += column;
+        const tile = {
+          start,
+          shape: start.map((_, axis) =>
+            axis === rank - 2
+              ? Math.min(rows, height - row)
+              : axis === rank - 1
+              ? Math.min(columns, width - column)
+              : 1
+          ),
+        };
+        for (const part of rowsOfBox(shape, elementBytes, tile)) {
+          result.push(spread(part, tile.shape.at(-1)! * elementBytes, columns * elementBytes, at));
+        }
+      }
+    }
+  }
+  return result;
+}
+
+/** First element of the `matrix`th matrix of a box. */
+function cornerOf(box: Box, matrix: number): number[] {
+  const start = [...box.start];
+  for (let axis = box.shape.length - 3; axis >= 0; axis--) {
+    start[axis] += matrix % box.shape[axis];
+    matrix = Math.floor(matrix / box.shape[axis]);
+  }
+  return start;
+}
+
+/** Rows of a dense tile as rows of a tile whose lines are `pitch` bytes apart. */
+function spread(part: Rows, lineBytes: number, pitch: number, at: number): Rows {
+  if (lineBytes === pitch) return { ...part, packedOffset: at + part.packedOffset };
+  // Lines that are contiguous in the tensor were merged into one row; taken apart again they are rows of a line.
+  const lines = part.rows * part.bytes / lineBytes;
+  return {
+    offset: part.offset,
+    packedOffset: at,
+    bytes: lineBytes,
+    rows: lines,
+    stride: part.rows === 1 ? lineBytes : part.stride,
+    packedStride: pitch,
+  };
 }
 
 /** A string that two boxes share if and only if they are the same region. */

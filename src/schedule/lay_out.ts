@@ -75,12 +75,12 @@ export function draftsOf(
   };
   return pieces.flatMap((piece): Draft[] => {
     const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
-    const jobs = (piece.call.accelerator ?? []).flatMap((sequence) =>
-      jobsOf(sequence, piece, inSlot, target)
+    const jobs = chained(
+      (piece.call.accelerator ?? []).map((sequence) => jobsOf(sequence, piece, inSlot, target)),
     );
     return [
       ...move(piece.loads, false, task),
-      ...chunks(jobs, jobsPerDraft).map((jobs): Draft => ({
+      ...jobs.flatMap((sequence) => chunks(sequence, jobsPerDraft)).map((jobs): Draft => ({
         engine: "ita",
         layer: index,
         jobs,
@@ -161,6 +161,23 @@ function jobsOf(
       output: job.output !== undefined,
     }),
   }));
+}
+
+/**
+ * Names the next job's weights to each job, so that their first block is fetched while it runs. Not across pieces:
+ * the next piece's weights may not be there yet. Not where the job itself writes them.
+ */
+function chained(sequences: readonly Job[][]): Job[][] {
+  const all = sequences.flat();
+  const next = new Map(all.map((job, i) => [job, all[i + 1]?.weights]));
+  const apart = (a: Operand, b: Operand) =>
+    a.buffer !== b.buffer || a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
+  return sequences.map((jobs) =>
+    jobs.map((job) => {
+      const weights = next.get(job);
+      return weights && (!job.output || apart(job.output, weights)) ? { ...job, nextWeights: weights } : job;
+    })
+  );
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -1,10 +1,10 @@
 // A layer's pieces and where their operands go in L1, before any address is known: which slot holds which part of
 // which tensor for which piece, and what must be loaded and stored for it.
 
-import type { Box, KernelCall, Mapping, NodeView } from "../../targets/engines/engine.ts";
+import type { Box, KernelCall, Layout, Mapping, NodeView } from "../../targets/engines/engine.ts";
 import type { Target } from "../../targets/schema.ts";
 import { bytesPerElement, elementCount, type Tensor } from "../model/types.ts";
-import { boxBytes, boxKey, type Rows, rowsOfBox } from "./boxes.ts";
+import { boxKey, isPadded, layoutBytes, type Rows, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
 
 /** How the first output is cut: sizes of a piece on every axis, and the cut axes from the outermost loop inwards. */
@@ -88,10 +88,13 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
 
     for (const read of call.reads) {
       const tensor = present(view.inputs[read.input], view, `input ${read.input}`);
-      const bytes = boxBytes(read.box, bytesPerElement[tensor.dtype]);
+      const bytes = layoutBytes(read.box, bytesPerElement[tensor.dtype], read.layout);
       const { slot, hit } = fieldOf(read.field).place(`${tensor.name}@${boxKey(read.box)}`, bytes, index);
       operands.set(read.field, { slot, bytes, access: "read" });
-      const rows = rowsOf(tensor, read.box);
+      const rows = rowsOf(tensor, read.box, read.layout);
+      if (!hit && read.clear && isPadded(read.box, read.layout)) {
+        loads.push({ from: { table: new Uint8Array(bytes) }, slot, rows: [wholeRow(bytes)] });
+      }
       if (!hit && rows.length > 0) loads.push({ from: { tensor: tensor.name }, slot, rows });
     }
     for (const { field, data } of call.tables ?? []) {
@@ -101,11 +104,11 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
     }
     for (const write of call.writes) {
       const tensor = present(view.outputs[write.output], view, `output ${write.output}`);
-      const bytes = boxBytes(write.box, bytesPerElement[tensor.dtype]);
+      const bytes = layoutBytes(write.box, bytesPerElement[tensor.dtype], write.layout);
       const slot = operands.get(write.field)?.slot ?? ringSlot(outputs, slots, write.field, index);
       slot.bytes = Math.max(slot.bytes, bytes);
       operands.set(write.field, { slot, bytes, access: "write" });
-      const rows = rowsOf(tensor, write.box);
+      const rows = rowsOf(tensor, write.box, write.layout);
       if (rows.length > 0) stores.push({ from: { tensor: tensor.name }, slot, rows });
     }
     for (const { field, bytes } of call.scratch ?? []) {
@@ -173,8 +176,8 @@ function ringSlot(rings: Map<string, Slot[]>, all: Slot[], field: string, index:
   return ring[turn];
 }
 
-function rowsOf(tensor: Tensor, box: Box): Rows[] {
-  return rowsOfBox(tensor.shape, bytesPerElement[tensor.dtype], box);
+function rowsOf(tensor: Tensor, box: Box, layout?: Layout): Rows[] {
+  return rowsOfLayout(tensor.shape, bytesPerElement[tensor.dtype], box, layout);
 }
 
 function wholeRow(bytes: number): Rows {

@@ -24,7 +24,7 @@ const layerCycles = 60;
  */
 export function stepsOf(pieces: readonly Piece[]): Step[] {
   if (pieces.length === 0) return [];
-  const hasKernels = pieces.some((piece) => piece.call.kernel !== "");
+  const hasKernels = pieces.some(({ call }) => call.kernel !== "" || call.accelerator !== undefined);
   const storeDelay = hasKernels ? 2 : 1;
   return Array.from({ length: pieces.length + storeDelay }, (_, phase): Step => {
     const working = pieces[phase - 1];

@@ -71,6 +71,8 @@ export interface Job {
   readonly sequence: SequenceConstants;
   readonly input: Operand;
   readonly weights: Operand;
+  /** Weights of the job behind it, of which this one fetches the first block. */
+  readonly nextWeights?: Operand;
   readonly bias?: Operand;
   readonly biasByRow: boolean;
   readonly output?: Operand;
@@ -113,7 +115,7 @@ export interface TaskStep extends StepBase {
   readonly task: Task;
 }
 
-/** Puts jobs in the accelerator's queue. */
+/** Puts jobs in the accelerator's queue; all of one sequence. */
 export interface JobStep extends StepBase {
   readonly engine: "ita";
   readonly jobs: readonly Job[];

@@ -6,7 +6,7 @@ import { dataCycles, programCycles } from "../../targets/engines/dma/timing.ts";
 import type { Box, KernelCall, Mapping, NodeView } from "../../targets/engines/engine.ts";
 import type { Target } from "../../targets/schema.ts";
 import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
-import { boxBytes, boxKey, rowsOfBox } from "./boxes.ts";
+import { boxKey, layoutBytes, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
 import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
 import { contention, estimate, stepsOf } from "./pipeline.ts";
@@ -136,15 +136,18 @@ function sampleOf(
     .map((axis) => ({ axis, call: mapping.piece(view, at(axis), target) }));
   const beat = target.dma?.bytesPerCycle ?? 2;
 
-  const reads = call.reads.map(({ field, input, box }) => {
+  const reads = call.reads.map(({ field, input, box, layout }) => {
     const tensor = view.inputs[input]!;
     const element = bytesPerElement[tensor.dtype];
     const moved = neighbours.flatMap(({ axis, call }) => {
       const other = call.reads.find((read) => read.field === field);
       return other && boxKey(other.box) === boxKey(box) ? [] : [{ axis, box: other?.box ?? box }];
     });
-    const bytes = Math.max(boxBytes(box, element), ...moved.map((m) => boxBytes(m.box, element)));
-    const cycles = rowsOfBox(tensor.shape, element, box)
+    const bytes = Math.max(
+      layoutBytes(box, element, layout),
+      ...moved.map((m) => layoutBytes(m.box, element, layout)),
+    );
+    const cycles = rowsOfLayout(tensor.shape, element, box, layout)
       .reduce(
         (sum, rows) => sum + Math.max(programCycles, dataCycles({ ...rows, toOutside: false }, beat)),
         0,
@@ -158,15 +161,15 @@ function sampleOf(
       moves: new Set(moved.map((m) => m.axis)),
     };
   });
-  const writes = call.writes.map(({ field, output, box }) => {
+  const writes = call.writes.map(({ field, output, box, layout }) => {
     const tensor = view.outputs[output];
     const element = bytesPerElement[tensor.dtype];
-    const cycles = rowsOfBox(tensor.shape, element, box)
+    const cycles = rowsOfLayout(tensor.shape, element, box, layout)
       .reduce(
         (sum, rows) => sum + Math.max(programCycles, dataCycles({ ...rows, toOutside: true }, beat)),
         0,
       );
-    const bytes = boxBytes(box, element);
+    const bytes = layoutBytes(box, element, layout);
     return { field, tensor: tensor.name, access: "write" as const, bytes, cycles, moves: new Set(axes) };
   });
   const others = [
@@ -181,7 +184,7 @@ function sampleOf(
       cycles: 0,
       moves: new Set<number>(),
     }));
-  const copied = new Set(call.kernel === "" ? writes.map((write) => write.field) : []);
+  const copied = new Set(call.kernel === "" && !call.accelerator ? writes.map((write) => write.field) : []);
   return { call, fields: [...reads.filter((read) => !copied.has(read.field)), ...writes, ...others] };
 }
 

@@ -2,9 +2,10 @@
 
 import { coresMapping } from "./cores/mapping.ts";
 import { dmaEngine } from "./dma/mapping.ts";
+import { itaMapping } from "./ita/mapping.ts";
 import type { EngineMapping } from "./engine.ts";
 
 /** Every engine with a mapping, by name; a target says which of them it has. */
 export const engineMappings: ReadonlyMap<EngineMapping["name"], EngineMapping> = new Map(
-  [coresMapping, dmaEngine].map((engine) => [engine.name, engine]),
+  [itaMapping, coresMapping, dmaEngine].map((engine) => [engine.name, engine]),
 );

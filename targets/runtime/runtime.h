@@ -44,11 +44,12 @@ struct step {
     uint32_t after_jobs;
     union {
         const struct transfer *transfers;
-        const struct ita_command *jobs;
+        const struct ita_job *jobs;
         kernel_function *kernel;
     };
     uint32_t count; /* transfers or jobs */
-    /* A move: args of the task that follows and has none yet; they go to L1 with the data. Null: none. */
+    /* A move: args of the task that follows and has none yet; they go to L1 with the data. Null: none. Jobs: their
+     * struct ita_sequence. */
     const void *args;
     uint32_t args_bytes;
 };
@@ -75,6 +76,9 @@ void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t
 
 /* Waits until everything that was issued is finished. The conductor only. */
 void drain(void);
+
+/* Makes ready once, before anything else. The conductor only. */
+void start_engines(void);
 
 /* Makes ready for the next inference. Behind a barrier, in front of which everything was finished; the conductor only. */
 void rewind_engines(void);

@@ -28,7 +28,7 @@ uint32_t network_layer_cycles[NETWORK_LAYERS + 1];
 void network_init(uint32_t hart)
 {
     if (hart == CONDUCTOR)
-        rewind_engines();
+        start_engines();
     if (hart == 0) {
         attoflow_mailbox.layer_cycles = (uint32_t)(uintptr_t)network_layer_cycles;
         attoflow_mailbox.layer_count = NETWORK_LAYERS;

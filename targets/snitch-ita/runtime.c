@@ -35,7 +35,28 @@ static struct {
     uint32_t transfers;       /* started */
     uint32_t first_completed; /* what the DMA said before the first of them */
     uint32_t brought;         /* tasks whose args are under way or in L1 */
+    uint32_t first_job;       /* what the driver had submitted before the first job */
 } issued IN_L1;
+
+#if NETWORK_JOBS > 0
+static struct ita ita IN_L1;
+
+static inline void wait_for_jobs(uint32_t count)
+{
+    if ((int32_t)(ita.done - issued.first_job - count) < 0)
+        ita_wait(&ita, issued.first_job + count);
+}
+
+static void submit(const struct ita_sequence *sequence, const struct ita_job *job, uint32_t count)
+{
+    if (ita.sequence)
+        ita_configure(&ita, sequence);
+    else
+        ita_init(&ita, sequence);
+    for (const struct ita_job *end = job + count; job < end; job++)
+        ita_submit(&ita, job);
+}
+#endif
 
 void barrier(void)
 {
@@ -133,7 +154,7 @@ static void conduct(const struct step *step, uint32_t count)
         const uint32_t after_tasks = step->after_tasks, after_transfers = step->after_transfers;
         WAIT_FOR(CONDUCTOR, tasks_finished(after_tasks));
 #if NETWORK_JOBS > 0
-        ita_wait(step->after_jobs);
+        wait_for_jobs(step->after_jobs);
 #endif
         while (!transfers_finished(after_transfers))
             ;
@@ -147,7 +168,7 @@ static void conduct(const struct step *step, uint32_t count)
             publish(step->kernel);
 #if NETWORK_JOBS > 0
         } else {
-            ita_submit(step->jobs, step->count);
+            submit(step->args, step->jobs, step->count);
 #endif
         }
     }
@@ -157,7 +178,7 @@ void drain(void)
 {
     WAIT_FOR(CONDUCTOR, tasks_finished(progress.published));
 #if NETWORK_JOBS > 0
-    ita_wait_all();
+    ita_wait_all(&ita);
 #endif
     /* Not until the DMA is no longer busy: its count of transfers is a few cycles behind. */
     while (!transfers_finished(issued.transfers))
@@ -173,8 +194,18 @@ void rewind_engines(void)
     issued.brought = 0;
     issued.first_completed = dma_completed();
 #if NETWORK_JOBS > 0
-    ita_init();
+    issued.first_job = ita.submitted;
 #endif
+}
+
+void start_engines(void)
+{
+#if NETWORK_JOBS > 0
+    ita.sequence = 0;
+    ita.submitted = 0;
+    ita.done = 0;
+#endif
+    rewind_engines();
 }
 
 /* ---- Both ---------------------------------------------------------------------------------------------- */

@@ -44,6 +44,8 @@ void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t
 
 void drain(void) {}
 
+void start_engines(void) {}
+
 void rewind_engines(void)
 {
     brought = 0;
