@@ -42,7 +42,7 @@ ${program.layers.map((layer) => layerFunction(layer, program, model, symbols)).j
 
 void network_layers(uint32_t hart)
 {
-${program.layers.map((layer) => layerCall(layer, symbols)).join("")}    barrier();
+${program.layers.map((layer) => layerCall(layer, symbols)).join("") || "    (void)hart;\n"}    barrier();
 }
 
 void network_run(const struct network_input *input, const struct network_output *output)
