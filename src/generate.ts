@@ -9,6 +9,7 @@ import { imageFiles, makeManifest } from "./emit/manifest.ts";
 import { replaceFolder } from "./emit/output_folder.ts";
 import { makeProject, writeProject } from "./emit/project.ts";
 import { Symbols } from "./emit/symbols.ts";
+import { printName } from "./model/print.ts";
 import type { Model } from "./model/types.ts";
 import { importModel, type ImportOptions } from "./onnx/import.ts";
 import { rewrite } from "./passes/pipeline.ts";
@@ -65,7 +66,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   let manifest: Manifest | undefined;
   await replaceFolder(options.out, async (folder) => {
     await writeProject(folder, project);
-    await build(folder, project.sources, target, compiler);
+    await build(folder, project.sources, target, compiler, contentsOf(program));
     const image = readLinkedImage(await Deno.readFile(`${folder}/${imageFiles.elf}`));
     await Deno.writeFile(`${folder}/${imageFiles.bin}`, rawImage(image, memoryOf(target, "l2").base));
     await Deno.writeFile(`${folder}/${imageFiles.hex}`, intelHex(image));
@@ -98,6 +99,16 @@ export function summaryOf({ program, manifest }: Generated): string {
   return [...costLines(program.layers, program.macs, program.parameters), "", ...memoryTable(memories)].join(
     "\n",
   );
+}
+
+/** What takes the most room, for an error. */
+function contentsOf({ constants, arenas, buffers }: Program): string {
+  const largest = [...buffers.values()].filter(({ memory }) => memory === "l2").sort((a, b) =>
+    b.bytes - a.bytes
+  )
+    .slice(0, 3).map(({ name, kind, tensor, bytes }) => `${kind} ${printName(tensor ?? name)} ${bytes}`);
+  return `${constants.length} bytes of constants and ${arenas.l2} of activations beside code and tables; ` +
+    `the largest are ${largest.join(", ")}`;
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

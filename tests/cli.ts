@@ -13,12 +13,17 @@ export interface CliResult {
 const main = new URL("../src/cli/main.ts", import.meta.url);
 const config = new URL("../deno.json", import.meta.url);
 
-/** The process of a command; stdout and stderr are pipes. */
-export function cliCommand(args: readonly string[], cwd: string): Deno.Command {
+/** The process of a command; stdout and stderr are pipes. `env` goes on top of our own environment. */
+export function cliCommand(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Deno.Command {
   const permissions = ["--allow-read", "--allow-write", "--allow-run", "--allow-env", "--no-prompt"];
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...permissions, "--config", fileURLToPath(config), fileURLToPath(main), ...args],
     cwd,
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -26,8 +31,12 @@ export function cliCommand(args: readonly string[], cwd: string): Deno.Command {
 }
 
 /** Runs a command to its end. */
-export async function cli(args: readonly string[], cwd: string): Promise<CliResult> {
-  const { code, stdout, stderr } = await cliCommand(args, cwd).output();
+export async function cli(
+  args: readonly string[],
+  cwd: string,
+  env?: Record<string, string>,
+): Promise<CliResult> {
+  const { code, stdout, stderr } = await cliCommand(args, cwd, env).output();
   const decoder = new TextDecoder();
   return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

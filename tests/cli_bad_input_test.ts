@@ -79,6 +79,15 @@ Deno.test("a compiler that is none", async () => {
   await refuses(smallNetwork(), [...generate, "--cc", "no-such-compiler"], 2, /no-such-compiler/);
 });
 
+Deno.test("where there is no compiler and none can be installed, the command to type is told", () =>
+  inFolder(async (folder) => {
+    const nothing = { PATH: folder, ATTOFLOW_CC: "" };
+    assertRefused(await cli(["setup"], folder, nothing), 2, /no C compiler for RISC-V/, /Type: .*install/);
+    await Deno.writeFile(join(folder, "m.onnx"), smallNetwork());
+    assertRefused(await cli(generate, folder, nothing), 2, /no C compiler for RISC-V/, /deno task setup/);
+    assert.deepEqual(await namesIn(folder), ["m.onnx"]);
+  }));
+
 /** A built-in target with something changed, written to `target.json`. */
 async function writeTarget(folder: string, change: (target: Record<string, unknown>) => void) {
   const text = await Deno.readTextFile(new URL("../targets/snitch-ita/target.json", import.meta.url));

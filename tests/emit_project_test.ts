@@ -121,9 +121,12 @@ Deno.test("an image that is too large is refused with the memory and the bytes",
       `${folder}/link.ld`,
       script.replace("LENGTH = 0x02000000", "LENGTH = 0x00002000"),
     );
-    const error = await build(folder, sources, target, compiler).then(() => undefined, (error) => error);
+    const error = await build(folder, sources, target, compiler, "two whales").then(
+      () => 0,
+      (error) => error,
+    );
     assert.ok(error instanceof AttoflowError);
-    assert.match(error.message, /\d+ bytes too large for l2/);
+    assert.match(error.paragraph, /\d+ bytes too large for l2.*two whales/);
   });
 });
 

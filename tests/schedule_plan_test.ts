@@ -87,6 +87,18 @@ Deno.test("steps: the DMA runs ahead of the workers, stores come behind their ta
   for (const step of steps) assert.equal(step.start <= step.end, true);
 });
 
+Deno.test("pieces keep to the granule and the most that a mapping allows", () => {
+  const cores = engineMappings.get("cores")!;
+  const relu = { ...cores.mappings.get("Relu")!, cuts: () => [{ axis: 0, granule: 3, most: 8 }] };
+  const engines = new Map([["cores", { ...cores, mappings: new Map([["Relu", relu]]) }] as const]);
+  const builder = new ModelBuilder();
+  const y = builder.append({ operator: "Relu", inputs: [input(builder, "x", [20, 8])], name: "relu" });
+  const program = plan(builder.finish("cut", ["x"], [y.name]), target, engines);
+  assert.deepEqual(checkProgram(program), []);
+  assert.deepEqual(program.layers[0].tileShape, [6, 8]);
+  assert.equal(program.layers[0].tiles, 4);
+});
+
 Deno.test("an operand that all pieces share is loaded once", () => {
   const program = checked(matmulModel(2048, 32, 32), 32768);
   const loads = program.layers[0].steps.flatMap((step) => step.engine === "dma" ? step.transfers : [])

@@ -43,7 +43,7 @@ export function chooseTiling(
 ): { tiling: Tiling; pieces: Pieces } | Misfit {
   const shape = view.outputs[0].shape;
   const cuts = mapping.cuts(view).filter((cut) => shape[cut.axis] > cut.granule);
-  const sizes = cuts.map((cut) => sizesOf(shape[cut.axis], cut.granule));
+  const sizes = cuts.map((cut) => sizesOf(shape[cut.axis], cut.granule, cut.most));
   const axes = cuts.map((cut) => cut.axis);
 
   const fitting: Candidate[] = [];
@@ -72,16 +72,16 @@ export function chooseTiling(
   return best ?? { bytes: smallest!.bytes, largest: smallest!.largest };
 }
 
-/** Piece sizes for an axis: the ones that cut it evenly, largest first, thinned to a few. */
-function sizesOf(extent: number, granule: number): number[] {
+/** Piece sizes for an axis: the ones that cut it evenly into pieces of at most `limit`, largest first, a few of them. */
+function sizesOf(extent: number, granule: number, limit: number = extent): number[] {
   const most = Math.ceil(extent / granule);
   const sizes = new Set<number>();
-  for (let pieces = 1; pieces <= most; pieces++) {
+  for (let pieces = Math.ceil(extent / limit); pieces <= most; pieces++) {
     sizes.add(Math.min(extent, Math.ceil(Math.ceil(extent / pieces) / granule) * granule));
     if (sizes.size > 256) break;
   }
   sizes.add(Math.min(extent, granule));
-  const all = [...sizes].sort((a, b) => b - a);
+  const all = [...sizes].filter((size) => size <= limit).sort((a, b) => b - a);
   if (all.length <= sizesPerAxis) return all;
   // Few pieces matter most: keep the first sizes, and of the rest an evenly spread choice with the smallest.
   const head = all.slice(0, sizesPerAxis / 2);

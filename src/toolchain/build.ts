@@ -10,6 +10,7 @@ import { type Answer, run } from "./run.ts";
  * Compiles and links the project in `directory` to `image.elf`; leaves no other file behind.
  *
  * @param sources .c and .S files, relative to the directory
+ * @param contents what takes the most room in the image, in words, for the error when it does not fit
  * @throws {AttoflowError} with the compiler's message if something does not compile, or a memory is too small
  */
 export async function build(
@@ -17,6 +18,7 @@ export async function build(
   sources: readonly string[],
   target: Target,
   compiler: Compiler,
+  contents = "",
 ): Promise<void> {
   const flags = [...familyFlags[compiler.family], ...compileFlags(target)];
   const objects = sources.map((source) => source.replace(/\.[cS]$/, ".o"));
@@ -38,7 +40,7 @@ export async function build(
     await Promise.all(workers);
     const link = [...flags, ...linkFlags, ...(compiler.family === "clang" ? clangLinkFlags : [])];
     const answer = await run(compiler.command, [...link, "-o", "image.elf", ...objects], directory);
-    refuseOverflow(answer);
+    refuseOverflow(answer, contents);
     accept(answer, compiler, "link.ld");
   } finally {
     await Promise.allSettled(objects.map((object) => Deno.remove(`${directory}/${object}`)));
@@ -56,7 +58,7 @@ function accept(answer: Answer | undefined, compiler: Compiler, file: string) {
 }
 
 /** GNU ld: region `l2' overflowed by 12 bytes. lld: section '.bss' will not fit in region 'l2': overflowed by 12 bytes. */
-function refuseOverflow(answer: Answer | undefined) {
+function refuseOverflow(answer: Answer | undefined, contents: string) {
   const overflow = answer?.errors.matchAll(/region [`'](\w+)'.*?overflowed by (\d+) bytes/g);
   let worst: { region: string; bytes: number } | undefined;
   for (const [, region, bytes] of overflow ?? []) {
@@ -65,5 +67,6 @@ function refuseOverflow(answer: Answer | undefined) {
   if (!worst) return;
   throw new AttoflowError(`the image is ${worst.bytes} bytes too large for ${worst.region}`, {
     where: "link.ld",
+    hint: contents && `It holds ${contents}.`,
   });
 }

@@ -40,7 +40,7 @@ export async function findCompiler(cc: string | undefined = Deno.env.get("ATTOFL
   const found = await searchCompiler(cc ? [cc as CompilerFamily] : preferredFamilies);
   if (found.compiler) return found.compiler;
   const seen = found.unfit.map(({ command, reason }) => `${command}: ${reason}`).join("; ");
-  throw new AttoflowError(`no ${cc ?? "C compiler"} for RISC-V found${seen ? ` (${seen})` : ""}`, {
+  throw new AttoflowError(`no ${cc || "C compiler"} for RISC-V found${seen ? ` (${seen})` : ""}`, {
     hint: "`deno task setup` installs one or says how; ATTOFLOW_CC names one that is somewhere else.",
   });
 }

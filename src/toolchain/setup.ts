@@ -4,11 +4,10 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { type Compiler, findCompiler, preferredFamilies, searchCompiler } from "./compiler.ts";
 import { run } from "./run.ts";
 
-/** Packages that bring a compiler, for each family. Debian's gcc has its own binutils; clang needs lld. */
+/** Packages that bring a compiler, for each family. Fedora has no bare-metal gcc; clang needs lld. */
 const packages = {
   gcc: {
     apt: ["gcc-riscv64-unknown-elf"],
-    dnf: ["gcc-riscv64-linux-gnu"],
     pacman: ["riscv64-elf-gcc"],
     brew: ["riscv64-elf-gcc"],
   },
@@ -83,10 +82,10 @@ async function runAll([command, ...args]: readonly string[]): Promise<boolean> {
 
 /** The command that installs a compiler with whatever package manager there is. */
 async function commandToType(): Promise<string> {
-  const { apt, dnf, pacman, brew } = packages[preferredFamilies[0]];
+  const { apt, pacman, brew } = packages[preferredFamilies[0]];
   if (await run("apt-get", ["--version"])) return `sudo apt-get install ${apt.join(" ")}`;
   if (await run("dnf", ["--version"])) return `sudo dnf install ${packages.clang.dnf.join(" ")}`;
   if (await run("pacman", ["--version"])) return `sudo pacman -S ${pacman.join(" ")}`;
   if (await run("brew", ["--version"])) return `brew install ${brew.join(" ")}`;
-  return `sudo apt-get install ${apt.join(" ")} (or your system's clang and lld; dnf: ${dnf.join(" ")})`;
+  return `sudo apt-get install ${apt.join(" ")} (elsewhere: your system's clang, 16 or later, and lld)`;
 }
