@@ -36,6 +36,7 @@ static struct {
     uint32_t first_completed; /* what the DMA said before the first of them */
     uint32_t brought;         /* tasks whose args are under way or in L1 */
     uint32_t first_job;       /* what the driver had submitted before the first job */
+    const void *sequence;     /* that the driver knows; null: none yet */
 } issued IN_L1;
 
 #if NETWORK_JOBS > 0
@@ -49,12 +50,15 @@ static inline void wait_for_jobs(uint32_t count)
 
 static void submit(const struct ita_sequence *sequence, const struct ita_job *job, uint32_t count)
 {
-    if (ita.sequence)
-        ita_configure(&ita, sequence);
-    else
+    if (!issued.sequence)
         ita_init(&ita, sequence);
-    for (const struct ita_job *end = job + count; job < end; job++)
-        ita_submit(&ita, job);
+    else if (issued.sequence != sequence)
+        ita_configure(&ita, sequence);
+    issued.sequence = sequence;
+    for (const struct ita_job *end = job + count; job < end; job++) {
+        if (ita_submit(&ita, job) != 0)
+            end_program(1); /* the planner's chain of weights is broken */
+    }
 }
 #endif
 
@@ -201,7 +205,7 @@ void rewind_engines(void)
 void start_engines(void)
 {
 #if NETWORK_JOBS > 0
-    ita.sequence = 0;
+    issued.sequence = 0;
     ita.submitted = 0;
     ita.done = 0;
 #endif
