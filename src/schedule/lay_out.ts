@@ -73,13 +73,18 @@ export function draftsOf(
     const cycles = transfersCycles(shapes, target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
     return [{ engine: "dma", layer: index, transfers, brings, cycles }];
   };
+  /** As single steps: the accelerator can begin with the first tiles, and give back those it is done with. */
+  const moveTiles = (moves: readonly Move[], store: boolean): Draft[] =>
+    moves.flatMap((each) => each.rows.flatMap((rows) => move([{ ...each, rows: [rows] }], store)));
   return pieces.flatMap((piece): Draft[] => {
     const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
     const jobs = chained(
       (piece.call.accelerator ?? []).map((sequence) => jobsOf(sequence, piece, inSlot, target)),
     );
+    const tiled = jobs.length > 0;
     return [
-      ...move(piece.loads, false, task),
+      ...(tiled ? moveTiles(piece.loads, false) : []),
+      ...move(tiled ? [] : piece.loads, false, task),
       ...jobs.flatMap((sequence) => chunks(sequence, jobsPerDraft)).map((jobs): Draft => ({
         engine: "ita",
         layer: index,
@@ -87,7 +92,7 @@ export function draftsOf(
         cycles: jobs.reduce((sum, job) => sum + job.cycles, 0),
       })),
       ...(task ? [{ engine: "cores" as const, layer: index, task, cycles: task.cycles }] : []),
-      ...move(piece.stores, true),
+      ...(tiled ? moveTiles(piece.stores, true) : move(piece.stores, true)),
     ];
   });
 }

@@ -11,6 +11,8 @@ import { aligned } from "./budget.ts";
 export interface Tiling {
   readonly shape: readonly number[];
   readonly order: readonly number[];
+  /** Fields with one place in L1 instead of two: the next content is loaded when the last one is done with. */
+  readonly single: ReadonlySet<string>;
 }
 
 /** A place in L1 that holds one operand at a time. */
@@ -67,12 +69,12 @@ export function boxesOf(shape: readonly number[], tiling: Tiling): Box[] {
   return boxes;
 }
 
-/** Places the operands of all pieces in slots: two each, so that one is filled while the other is in use. */
+/** Places the operands of all pieces in slots: mostly two each, so that one is filled while the other is in use. */
 export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, target: Target): Pieces {
   const slots: Slot[] = [];
   const cached = new Map<string, CachedField>();
   const fieldOf = (field: string) => {
-    const known = cached.get(field) ?? new CachedField(field, slots);
+    const known = cached.get(field) ?? new CachedField(field, slots, tiling.single.has(field) ? 1 : 2);
     cached.set(field, known);
     return known;
   };
@@ -127,14 +129,13 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
 class CachedField {
   readonly #slots: { slot: Slot; key: string; lastUse: number }[] = [];
 
-  constructor(readonly field: string, readonly all: Slot[]) {}
+  constructor(readonly field: string, readonly all: Slot[], readonly places: number) {}
 
   /** The slot that holds `key` for piece `index`, and whether it holds it already. */
   place(key: string, bytes: number, index: number): { slot: Slot; hit: boolean } {
     const hit = this.#slots.find((entry) => entry.key === key);
-    // While piece `index` is loaded its predecessor is at work, so the slot of that one is not free.
-    const entry = hit ??
-      (this.#slots.length < 2 ? this.#grow() : this.#slots.find((e) => e.lastUse < index - 1)!);
+    const oldest = () => this.#slots.reduce((a, b) => b.lastUse < a.lastUse ? b : a);
+    const entry = hit ?? (this.#slots.length < this.places ? this.#grow() : oldest());
     entry.key = key;
     entry.lastUse = index;
     entry.slot.bytes = Math.max(entry.slot.bytes, bytes);
@@ -155,12 +156,16 @@ class TableNames {
   readonly #seen: Uint8Array[] = [];
 
   nameOf(data: Uint8Array): string {
-    let index = this.#seen.findIndex((seen) =>
-      seen === data || (seen.length === data.length && seen.every((byte, i) => byte === data[i]))
-    );
+    let index = this.#seen.findIndex((seen) => sameBytes(seen, data));
     if (index < 0) index = this.#seen.push(data) - 1;
     return `table ${index}`;
   }
+}
+
+/** Whether two tables are the same bytes; tables of a mapping are often parts of one array. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  return (a.buffer === b.buffer && a.byteOffset === b.byteOffset) || a.every((byte, i) => byte === b[i]);
 }
 
 /** Slot of a written field: two, in turn. */

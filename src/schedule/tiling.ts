@@ -8,7 +8,7 @@ import type { Target } from "../../targets/schema.ts";
 import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
 import { boxKey, layoutBytes, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
-import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
+import { type Pieces, placePieces, sameBytes, slotBytes, type Tiling } from "./pieces.ts";
 import { contention, estimate, stepsOf } from "./pipeline.ts";
 
 /** Why nothing fits: the smallest working set there is and the largest operand in it. */
@@ -54,9 +54,11 @@ export function chooseTiling(
     if (hopeless && combination.some((size, i) => size !== sizes[i].at(-1))) continue;
     const sample = sampleOf(view, mapping, target, tile, axes);
     for (const order of axes.length <= permutedAxes ? permutations(axes) : [axes]) {
-      const candidate = judge(view, { shape: tile, order }, sample, target.dma !== undefined);
-      if (!smallest || candidate.bytes < smallest.bytes) smallest = candidate;
-      if (candidate.bytes <= budget) fitting.push(candidate);
+      for (const tight of [false, true]) {
+        const candidate = judge(view, { shape: tile, order }, sample, target.dma !== undefined, tight);
+        if (!smallest || candidate.bytes < smallest.bytes) smallest = candidate;
+        if (candidate.bytes <= budget) fitting.push(candidate);
+      }
     }
   }
 
@@ -172,35 +174,63 @@ function sampleOf(
     const bytes = layoutBytes(box, element, layout);
     return { field, tensor: tensor.name, access: "write" as const, bytes, cycles, moves: new Set(axes) };
   });
-  const others = [
-    ...(call.tables ?? []).map(({ field, data }) => ({ field, bytes: data.length })),
-    ...(call.scratch ?? []),
-  ]
-    .map(({ field, bytes }) => ({
+  const tables = (call.tables ?? []).map(({ field, data }) => {
+    const differs = (other: KernelCall) => {
+      const table = other.tables?.find((candidate) => candidate.field === field);
+      return table === undefined || !sameBytes(table.data, data);
+    };
+    return {
       field,
-      tensor: `working data ${field}`,
-      access: "scratch" as const,
-      bytes,
-      cycles: 0,
-      moves: new Set<number>(),
-    }));
+      tensor: `constants ${field}`,
+      access: "read" as const,
+      bytes: data.length,
+      cycles: Math.max(programCycles, Math.ceil(data.length / beat)),
+      moves: new Set(neighbours.filter(({ call }) => differs(call)).map(({ axis }) => axis)),
+    };
+  });
+  const others = (call.scratch ?? []).map(({ field, bytes }) => ({
+    field,
+    tensor: `working data ${field}`,
+    access: "scratch" as const,
+    bytes,
+    cycles: 0,
+    moves: new Set<number>(),
+  }));
   const copied = new Set(call.kernel === "" && !call.accelerator ? writes.map((write) => write.field) : []);
-  return { call, fields: [...reads.filter((read) => !copied.has(read.field)), ...writes, ...others] };
+  return {
+    call,
+    fields: [...reads.filter((read) => !copied.has(read.field)), ...writes, ...tables, ...others],
+  };
 }
 
 /** Working set and time of a tiling, from its sample. */
-function judge(view: NodeView, tiling: Tiling, sample: Sample, overlap: boolean): Candidate {
+function judge(
+  view: NodeView,
+  loops: Pick<Tiling, "shape" | "order">,
+  sample: Sample,
+  overlap: boolean,
+  tight: boolean,
+): Candidate {
   const shape = view.outputs[0].shape;
-  const counts = tiling.order.map((axis) => Math.ceil(shape[axis] / tiling.shape[axis]));
+  const counts = loops.order.map((axis) => Math.ceil(shape[axis] / loops.shape[axis]));
+  const innermost = counts.findLastIndex((count) => count > 1);
+  const single = new Set<string>();
   const pieces = counts.reduce((product, count) => product * count, 1);
   let bytes = 0;
   let moved = 0;
   let first = 0;
+  let waiting = 0;
   let largest = { field: "", tensor: "", bytes: -1 };
   for (const field of sample.fields) {
-    const deepest = tiling.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
+    const deepest = loops.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
     const times = counts.slice(0, deepest + 1).reduce((product, count) => product * count, 1);
-    const copies = field.access !== "scratch" && times > 1 ? 2 : 1;
+    // What the innermost loop leaves alone changes seldom: with one place for it, work waits while it is loaded.
+    const waits = tight && field.access === "read" && times > 1 && deepest < innermost;
+    if (waits) {
+      single.add(field.field);
+      waiting += times * field.cycles;
+    }
+    const copies = field.access !== "scratch" && times > 1 && !waits ? 2 : 1;
     bytes += copies * aligned(field.bytes);
     moved += times * field.cycles;
     first += field.cycles;
@@ -209,10 +239,11 @@ function judge(view: NodeView, tiling: Tiling, sample: Sample, overlap: boolean)
     }
   }
   // The first piece is the largest one: scale its work by the share of the output that it makes.
-  const share = elementCount(shape) / Math.max(1, elementCount(tiling.shape));
+  const share = elementCount(shape) / Math.max(1, elementCount(loops.shape));
   const work = sample.call.cycles * Math.min(pieces, share);
   const cycles = (overlap ? Math.max(moved, work + contention * moved) + first : work + moved) +
-    pieceOverhead * pieces;
+    pieceOverhead * pieces + (overlap ? waiting : 0);
+  const tiling = { ...loops, single };
   return { tiling, bytes, cycles, largest };
 }
 
