@@ -177,6 +177,7 @@ export class Soc {
       access: this.#access,
       dma: this.#dma,
       accelerator: this.#accelerator,
+      now: () => this.#cycle,
       stop: () => this.#stop ??= stopped,
     });
   }
