@@ -79,8 +79,8 @@ export class Control {
   readonly privilege: Uint8Array;
   /** 1 while a hart would take an interrupt before its next instruction. */
   readonly interrupted: Uint8Array;
-  /** 1 while a hart might be interrupted at any time. */
-  readonly interruptible: Uint8Array;
+  /** Harts that might be interrupted at any time, as a mask. */
+  interruptible = 0;
   readonly mepc: Int32Array;
   readonly mtvec: Int32Array;
   readonly mcause: Int32Array;
@@ -104,7 +104,6 @@ export class Control {
     const words = () => new Int32Array(harts);
     this.privilege = new Uint8Array(harts).fill(machine);
     this.interrupted = new Uint8Array(harts);
-    this.interruptible = new Uint8Array(harts);
     this.mepc = words();
     this.mtvec = words();
     this.mcause = words();
@@ -150,7 +149,8 @@ export class Control {
 
   #update(hart: number): void {
     const open = this.privilege[hart] < machine || (this.#status[hart] >>> mie & 1) === 1;
-    this.interruptible[hart] = open && this.#enabled[hart] !== 0 ? 1 : 0;
+    if (open && this.#enabled[hart] !== 0) this.interruptible |= 1 << hart;
+    else this.interruptible &= ~(1 << hart);
     this.interrupted[hart] = open && this.wakes(hart) ? 1 : 0;
   }
 

@@ -1,7 +1,7 @@
 // The interpreter's arithmetic, generated from the instruction table: one function for what instructions
 // compute and one for what atomics write. How instructions take their time is in pipeline.ts.
 
-import { type Expression, expressionHelpers, type Leaf, toJavaScript } from "./expression.ts";
+import { binary, type Expression, expressionHelpers, imm, type Leaf, toJavaScript } from "./expression.ts";
 import { type Instruction, instructions } from "./instructions.ts";
 
 /**
@@ -43,12 +43,25 @@ function modified({ meaning }: Instruction): Expression | undefined {
     : undefined;
 }
 
+/** The expression of an access's address; atomics have no immediate, so theirs is that of a load with 0. */
+function address({ meaning }: Instruction): Expression | undefined {
+  if (!("address" in meaning)) return undefined;
+  const { address } = meaning;
+  return address.kind === "leaf" ? binary("add", address, imm) : address;
+}
+
+/** The cases of a switch; where all instructions have the same expression, that one without a switch. */
 function cases(expression: (instruction: Instruction) => Expression | undefined): string {
   const leaves: Record<Leaf, string> = { rs1: "rs1", rs2: "rs2", imm: "imm", pc: "pc", old: "old" };
-  return instructions.map((instruction) => {
+  const texts = instructions.map((instruction) => {
     const tree = expression(instruction);
-    return tree ? `case ${instruction.index}: return ${toJavaScript(tree, leaves)};` : "";
-  }).join("\n");
+    return tree && `return ${toJavaScript(tree, leaves)};`;
+  });
+  const [first, ...others] = new Set(texts.filter((text) => text !== undefined));
+  if (others.length === 0) return first;
+  return `switch (index) {\n${
+    texts.map((text, i) => text ? `case ${i}: ${text}` : "").join("\n")
+  }\n}\nreturn 0;`;
 }
 
 /** Makes the body of a function from the table, with the expression helpers in scope. */
@@ -56,10 +69,13 @@ function generate<T>(parameters: string, body: string): T {
   const names = Object.keys(expressionHelpers);
   const make = new Function(
     ...names,
-    `"use strict"; return (${parameters}) => { switch (index) {\n${body}\n} return 0; };`,
+    `"use strict"; return (${parameters}) => { \n${body}\n};`,
   );
   return make(...Object.values(expressionHelpers)) as T;
 }
+
+/** Address of the memory access that the instruction with that index makes. */
+export type Address = (index: number, rs1: number, imm: number) => number;
 
 /** See {@link Compute}. */
 export const compute: Compute = generate("index, rs1, rs2, imm, pc", cases(computed));
@@ -72,3 +88,6 @@ export const second: Second = generate(
   "index, rs2, imm",
   cases(({ meaning }) => meaning.kind === "transfer" ? meaning.b : undefined),
 );
+
+/** See {@link Address}. */
+export const addressOf: Address = generate("index, rs1, imm", cases(address));

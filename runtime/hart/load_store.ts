@@ -16,16 +16,20 @@ export class LoadStoreUnits {
   outsideRequests = 0;
   /** Harts whose oldest request was issued in this cycle, and so cannot be granted in it. */
   fresh = 0;
+  /** Harts with a store to the outside that has held up loads; when that ends is in {@link loadsFrom}. */
+  holding = 0;
+  /** First cycle in which a load may be granted behind a store to the outside. */
+  readonly loadsFrom: Float64Array;
 
   /** Requests in the register, and which of its two places is the older. */
   readonly queued: Uint8Array;
   readonly #oldest: Uint8Array;
-  /** Fields of the request in place `hart * 2 + i`. */
+  /** The request in place `2 * hart + i`: instruction, register, offset in its region, value, region. */
   readonly instruction: Uint8Array;
   readonly register: Uint8Array;
-  readonly address: Int32Array;
+  readonly offset: Int32Array;
   readonly value: Int32Array;
-  readonly region: Region[] = [];
+  readonly region: Uint8Array;
 
   /** Accesses that are not finished, and loads among them. */
   readonly outstanding: Uint8Array;
@@ -36,16 +40,19 @@ export class LoadStoreUnits {
   readonly #target: Uint8Array;
   /** Cycle in which the last access was finished: one a cycle. */
   readonly #finished: Float64Array;
-  /** First cycle in which a load may be granted behind a store to the outside. */
-  readonly loadsFrom: Float64Array;
+  /** Regions by their index. */
+  readonly #regions: readonly Region[];
 
-  constructor(harts: number) {
+  /** @param regions all regions, which may become more */
+  constructor(harts: number, regions: readonly Region[]) {
+    this.#regions = regions;
     this.queued = new Uint8Array(harts);
     this.#oldest = new Uint8Array(harts);
     this.instruction = new Uint8Array(harts * 2);
     this.register = new Uint8Array(harts * 2);
-    this.address = new Int32Array(harts * 2);
+    this.offset = new Int32Array(harts * 2);
     this.value = new Int32Array(harts * 2);
+    this.region = new Uint8Array(harts * 2);
     this.outstanding = new Uint8Array(harts);
     this.loads = new Uint8Array(harts);
     this.#head = new Uint8Array(harts);
@@ -68,11 +75,12 @@ export class LoadStoreUnits {
     const place = hart * 2 + ((this.#oldest[hart] + this.queued[hart]) & 1);
     this.instruction[place] = instruction;
     this.register[place] = register;
-    this.address[place] = address;
+    this.offset[place] = address - region.base;
     this.value[place] = value;
-    this.region[place] = region;
+    this.region[place] = region.index;
     if (this.queued[hart]++ === 0) {
-      this.#announce(hart, region);
+      if (region.isTcdm) this.tcdmRequests |= 1 << hart;
+      else this.outsideRequests |= 1 << hart;
       this.fresh |= 1 << hart;
     }
     const entry = hart * queueSize + ((this.#head[hart] + this.outstanding[hart]) & (queueSize - 1));
@@ -82,14 +90,14 @@ export class LoadStoreUnits {
     if (register !== noRegister) this.loads[hart]++;
   }
 
-  #announce(hart: number, region: Region): void {
-    if (region.kind === "tcdm") this.tcdmRequests |= 1 << hart;
-    else this.outsideRequests |= 1 << hart;
-  }
-
   /** Place of a hart's oldest request. */
   oldest(hart: number): number {
     return hart * 2 + this.#oldest[hart];
+  }
+
+  /** Region of a hart's oldest request. */
+  oldestRegion(hart: number): Region {
+    return this.#regions[this.region[this.oldest(hart)]];
   }
 
   /** Takes a hart's oldest request out of the register; its answer is there in cycle `ready`. */
@@ -98,10 +106,19 @@ export class LoadStoreUnits {
     this.tcdmRequests &= ~bit;
     this.outsideRequests &= ~bit;
     this.#oldest[hart] ^= 1;
-    if (--this.queued[hart] > 0) this.#announce(hart, this.region[this.oldest(hart)]);
+    if (--this.queued[hart] > 0) {
+      if (this.oldestRegion(hart).isTcdm) this.tcdmRequests |= bit;
+      else this.outsideRequests |= bit;
+    }
     const entry = hart * queueSize + ((this.#head[hart] + this.#granted[hart]) & (queueSize - 1));
     this.#ready[entry] = ready;
     this.#granted[hart]++;
+  }
+
+  /** Loads of a hart are not granted before a cycle. */
+  holdLoads(hart: number, until: number): void {
+    this.holding |= 1 << hart;
+    this.loadsFrom[hart] = until;
   }
 
   /** Cycle from which a hart's oldest access can finish; Infinity if there is none or it is not granted. */

@@ -6,7 +6,7 @@ import * as kind from "./code.ts";
 import { accessBytes, discard } from "./code.ts";
 import { causes, type Control } from "./control.ts";
 import { csrNumbers } from "./csr_names.ts";
-import { compute, second } from "./execute.ts";
+import { addressOf, compute, second } from "./execute.ts";
 import type { InstructionCache } from "./instruction_cache.ts";
 import { instructions, type SystemAction, type TransferAction } from "./instructions.ts";
 import { type LoadStoreUnits, noRegister } from "./load_store.ts";
@@ -130,7 +130,7 @@ export class Outward {
       case kind.load:
       case kind.store:
       case kind.atomic:
-        return this.#access(hart, fields, imm, a, b, pc, cycle);
+        return this.access(hart, fields, imm, a, b, pc, cycle);
       case kind.multiply:
       case kind.divide:
         return this.#offload(hart, fields, imm, a, b, pc);
@@ -163,7 +163,8 @@ export class Outward {
     return region ? region.words[((pc >>> 0) - region.base) >>> 2] : 0;
   }
 
-  #access(
+  /** As {@link issue}, for loads, stores and atomics. */
+  access(
     hart: number,
     fields: number,
     imm: number,
@@ -172,6 +173,7 @@ export class Outward {
     pc: number,
     cycle: number,
   ): number {
+    this.next = pc + 4 | 0;
     const { loadStore, writeBack } = this.parts, { options } = this;
     const index = fields & 127, rd = fields >>> 7 & 63, what = fields >>> 23;
     const isStore = what === kind.store;
@@ -183,7 +185,7 @@ export class Outward {
       loadStore.outstanding[hart] >= options.outstandingMemory ||
       (!isStore && loadStore.loads[hart] >= options.outstandingLoads)
     ) return this.#stall(memoryStall, writeBack.next(hart, cycle));
-    const address = compute(index, a, b, imm, pc);
+    const address = addressOf(index, a, imm);
     if ((address & (accessBytes[index] - 1)) !== 0 && (what === kind.atomic || options.trapMisaligned)) {
       const asLoad = !isStore && (options.trapMisaligned || isReservation[index]);
       return this.trap(hart, asLoad ? causes.loadMisaligned : causes.storeMisaligned, address, pc);

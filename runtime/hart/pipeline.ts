@@ -30,6 +30,8 @@ const tcdmFetch = 8, romFetch = 13;
 
 const fetchStall = causeIndex("fetch"), operandStall = causeIndex("operand");
 const noLines = new Int32Array(0);
+/** Marks that no word is being fetched past the caches; instructions lie at even addresses. */
+const noPc = -1;
 
 /** The harts' pipelines. Arrays are by hart. */
 export class Pipeline {
@@ -40,13 +42,13 @@ export class Pipeline {
   readonly #code: CodeCache;
   readonly #outward: Outward;
   readonly #environment: HartEnvironment;
-  readonly #lastIssue: Float64Array;
+  /** Harts that issue nothing until something happens, as a mask; why, and from when on. */
+  #stalled = 0;
   readonly #stallCause: Uint8Array;
+  readonly #stallFrom: Float64Array;
   /** Address of a fetch past the caches, and when its word is there. */
   readonly #directPc: Int32Array;
   readonly #directReady: Float64Array;
-  /** Time up to which a hart's doings are settled; it cannot be called for an earlier one. */
-  readonly #settled: Float64Array;
 
   constructor(parts: HartParts, code: CodeCache, options: HartOptions, environment: HartEnvironment) {
     this.#parts = parts;
@@ -54,20 +56,20 @@ export class Pipeline {
     this.#outward = new Outward(parts, options, environment);
     this.#environment = environment;
     const { count } = parts.state;
-    this.#lastIssue = new Float64Array(count).fill(-1);
     this.#stallCause = new Uint8Array(count);
-    this.#directPc = new Int32Array(count).fill(-1);
+    this.#directPc = new Int32Array(count).fill(noPc);
     this.#directReady = new Float64Array(count);
-    this.#settled = new Float64Array(count);
+    this.#stallFrom = new Float64Array(count);
     parts.offload.onGrant = (hart, cycle, ready) => this.granted(hart, cycle, ready);
     if (parts.cache) parts.cache.onFill = (hart, ready) => this.#wakeAt(hart, ready);
   }
 
   /** A running hart that is stalled looks again in a cycle, if it is not to do so sooner. */
   #wakeAt(hart: number, cycle: number): void {
+    if ((this.#stalled >>> hart & 1) === 0) return;
     const { activity, wake } = this.#parts.state;
     if (activity[hart] !== running || wake[hart] <= cycle) return;
-    wake[hart] = Math.max(cycle, this.#settled[hart]);
+    wake[hart] = Math.max(cycle, this.#stallFrom[hart]);
   }
 
   /** A request of a hart has been granted in `cycle`; its answer is there in cycle `ready`. */
@@ -100,7 +102,7 @@ export class Pipeline {
     const lineBits = cache ? cache.lineBits : 0;
     const current = cache ? cache.current : noLines, predicted = cache ? cache.predicted : noLines;
     const { interruptible } = control, { scoreboard, portFrom, due } = writeBack;
-    const { queued } = loadStore, offloadQueued = offload.queued, lastIssue = this.#lastIssue;
+    const asking = loadStore.tcdmRequests | loadStore.outsideRequests | offload.requests;
     const latest = Math.min(now + lookahead, this.limit - 1);
     let { records } = code;
 
@@ -108,10 +110,14 @@ export class Pipeline {
       if (wake[hart] > now) continue;
       const base = hart << 6;
       let pc = counters[hart], t = now;
-      let last = lastIssue[hart], retired = 0;
+      let retired = 0;
+      if ((this.#stalled >>> hart & 1) === 1) {
+        this.#stalled &= ~(1 << hart);
+        this.#countStall(hart, now - this.#stallFrom[hart]);
+      }
       // What has been asked of others may be answered from the next cycle but one.
-      let horizon = queued[hart] + offloadQueued[hart] !== 0 && latest > now + 1 ? now + 1 : latest;
-      if (interruptible[hart] !== 0) {
+      let horizon = (asking >>> hart & 1) === 1 && latest > now + 1 ? now + 1 : latest;
+      if ((interruptible >>> hart & 1) === 1) {
         horizon = now;
         if (control.interrupted[hart] !== 0) {
           outward.trap(hart, control.interruptCause(hart), 0, pc);
@@ -120,9 +126,15 @@ export class Pipeline {
         }
       }
 
-      let stalledAt = -1, isParked = false;
+      // From when on, and until when, the hart stalls; -1 if it does not.
+      let stallFrom = -1, until = 0, isParked = false;
       while (t <= horizon) {
-        stalledAt = -1;
+        if (stallFrom >= 0) {
+          if (until > horizon) break;
+          this.#countStall(hart, until - stallFrom);
+          stallFrom = -1;
+          t = until;
+        }
         // Fetch.
         let i = (slots[pc >>> 12] << 12) + (pc & 0xffc);
         let fields = records[i];
@@ -143,13 +155,13 @@ export class Pipeline {
           const target = records[i + 3];
           if (target < 0 || pc >>> lineBits !== current[hart] || target !== predicted[hart]) {
             const ready = target < 0
-              ? this.#directFetch(hart, pc, t, last)
+              ? this.#directFetch(hart, pc, t)
               : cache.fetch(hart, pc >>> lineBits, target, t, now);
             if (ready === askAgain) break;
             if (ready !== t) {
               this.#stallCause[hart] = fetchStall;
-              stalledAt = t;
-              t = ready;
+              stallFrom = t;
+              until = ready;
               continue;
             }
           }
@@ -159,8 +171,8 @@ export class Pipeline {
         if (due[hart] < t) writeBack.settle(hart, t);
         if ((scoreboard[hart] & records[i + 2]) !== 0) {
           this.#stallCause[hart] = operandStall;
-          stalledAt = t;
-          t = this.#prefetchRetry(hart, t, writeBack.next(hart, t));
+          stallFrom = t;
+          until = this.#prefetchRetry(hart, t, writeBack.next(hart, t));
           continue;
         }
 
@@ -188,22 +200,24 @@ export class Pipeline {
             registers[base + rd] = link;
             if (rd !== discard) portFrom[hart] = t + 1;
           }
+          if (next === pc) this.#directPc[hart] = noPc;
         } else {
           counters[hart] = pc;
           if (what === kind.csr) {
             state.retired[hart] += retired;
             retired = 0;
           }
-          const outcome = outward.issue(hart, fields, imm, a, b, pc, t);
-          if (outcome === stalled) {
-            this.#stallCause[hart] = outward.cause;
-            stalledAt = t;
-            t = this.#prefetchRetry(hart, t, outward.until);
-            continue;
-          }
+          const outcome = what <= kind.atomic
+            ? outward.access(hart, fields, imm, a, b, pc, t)
+            : outward.issue(hart, fields, imm, a, b, pc, t);
           next = outward.next;
           if (outcome === done) {
             if (horizon > now + 1) horizon = now + 1;
+          } else if (outcome === stalled) {
+            this.#stallCause[hart] = outward.cause;
+            stallFrom = t;
+            until = this.#prefetchRetry(hart, t, outward.until);
+            continue;
           } else {
             horizon = now;
             if (outcome === trapped) {
@@ -212,24 +226,27 @@ export class Pipeline {
               continue;
             }
             isParked = outcome === parked;
-            // One set of the L1 is emptied each cycle (section 8, rule 8).
-            if (outcome === flushed) after = t + cache!.sets;
+            if (outcome === flushed) {
+              // One set of the L1 is emptied each cycle (section 8, rule 8).
+              after = t + cache!.sets;
+              this.#stallCause[hart] = fetchStall;
+              this.#countStall(hart, after - t - 1);
+            }
           }
         }
-        if (t > last + 1) this.#countStall(hart, t - last - 1);
-        last = t;
         retired++;
         pc = next;
         t = after;
       }
       counters[hart] = pc;
-      lastIssue[hart] = last;
       state.retired[hart] += retired;
       if (isParked) {
         this.#stallCause[hart] = outward.cause;
-      } else {
-        wake[hart] = t;
-        this.#settled[hart] = stalledAt < 0 ? t : stalledAt;
+        stallFrom = t;
+      } else wake[hart] = stallFrom < 0 ? t : until;
+      if (stallFrom >= 0) {
+        this.#stalled |= 1 << hart;
+        this.#stallFrom[hart] = stallFrom;
       }
     }
   }
@@ -238,9 +255,9 @@ export class Pipeline {
     this.#parts.state.stalls[hart * stallCauses.length + this.#stallCause[hart]] += cycles;
   }
 
-  /** Cycle in which a word is there that no cache holds; `last` is the hart's last issue. */
-  #directFetch(hart: number, pc: number, t: number, last: number): number {
-    if (this.#directPc[hart] !== pc || this.#directReady[hart] <= last) {
+  /** Cycle in which a word is there that no cache holds. */
+  #directFetch(hart: number, pc: number, t: number): number {
+    if (this.#directPc[hart] !== pc) {
       const region = this.#environment.find(pc);
       this.#directPc[hart] = pc;
       this.#directReady[hart] = t + (region?.kind === "rom" ? romFetch : tcdmFetch) - 1;

@@ -1,34 +1,52 @@
 // The emulator as a machine for a session. It runs in this process: waiting is emulating.
 
-import { Ita } from "../../targets/engines/ita/device.ts";
+import { Ita, type JobRecord } from "../../targets/engines/ita/device.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Image } from "../image/types.ts";
+import type { FinishedJob, SocObserver } from "../soc/observer.ts";
 import { Soc, type SocOptions } from "../soc/soc.ts";
 import type { HartStatistics } from "../soc/statistics.ts";
+import { runSoc } from "./run.ts";
 import type { Transport, Wake } from "./transport.ts";
 
 /** A SoC with every device that the target names. Throws {@link AttoflowError} if the emulator cannot serve it. */
 export function buildSoc(target: Target, options: Omit<SocOptions, "accelerator"> = {}): Soc {
-  const { ita } = target;
+  const { ita } = target, { observer } = options;
+  const observe = observer?.job && ((job: JobRecord) => observer.job!(finishedJob(job)));
   return new Soc(target, {
     ...options,
-    ...(ita ? { accelerator: (_, context) => new Ita(context, ita) } : {}),
+    ...(ita ? { accelerator: (_, context) => new Ita(context, ita, { observe }) } : {}),
   });
+}
+
+function finishedJob({ step, rise, done, traffic }: JobRecord): FinishedJob {
+  return { name: step, start: rise, end: done, details: { ...traffic } };
+}
+
+/** What a session's emulator can be given. */
+export interface EmulatorOptions {
+  /** Takes what programs print; by default that is dropped. */
+  readonly console?: (text: string) => void;
+  /** Looks on while the program runs. */
+  readonly observer?: SocObserver;
+  /** Breaks a wait off: it then rejects with {@link Interrupted}. */
+  readonly signal?: AbortSignal;
 }
 
 /** A session's machine that is an emulated SoC. */
 export class EmulatorTransport implements Transport {
   readonly name = "emulator";
   readonly #soc: Soc;
+  readonly #signal: AbortSignal | undefined;
 
-  /** @param console takes what programs print; by default that is dropped */
-  constructor(target: Target, options: { readonly console?: (text: string) => void } = {}) {
+  constructor(target: Target, options: EmulatorOptions = {}) {
     const decoder = new TextDecoder();
-    const { console: take } = options;
-    this.#soc = buildSoc(
-      target,
-      take ? { console: (bytes) => take(decoder.decode(bytes, { stream: true })) } : {},
-    );
+    const { console: take, observer, signal } = options;
+    this.#signal = signal;
+    this.#soc = buildSoc(target, {
+      ...(observer ? { observer } : {}),
+      ...(take ? { console: (bytes) => take(decoder.decode(bytes, { stream: true })) } : {}),
+    });
   }
 
   load(image: Image): Promise<void> {
@@ -49,10 +67,13 @@ export class EmulatorTransport implements Transport {
     return Promise.resolve();
   }
 
-  // deno-lint-ignore require-await -- a fault must reject, not throw
   async wait(address: number, cycles: number): Promise<Wake> {
     const before = this.#soc.cycle;
-    const { reason, exitCode, cycle } = this.#soc.run({ maxCycles: cycles, stopOnWrite: [address] });
+    const { reason, exitCode, cycle } = await runSoc(
+      this.#soc,
+      { maxCycles: cycles, stopOnWrite: [address] },
+      this.#signal,
+    );
     return { reason, exitCode, cycles: cycle - before };
   }
 

@@ -1,5 +1,6 @@
 // Opens a session: brings together the folder that `generate` has written, a machine and the mailbox.
 
+import type { SocObserver } from "../soc/observer.ts";
 import { EmulatorTransport } from "./emulator.ts";
 import { type GeneratedImage, readGeneratedImage } from "./folder.ts";
 import { Session } from "./session.ts";
@@ -13,6 +14,10 @@ export interface SessionOptions {
   readonly maxCycles?: number;
   /** Takes what the program prints; by default that is dropped. Only for the default transport. */
   readonly console?: (text: string) => void;
+  /** Looks on while the program runs. Only for the default transport. */
+  readonly observer?: SocObserver;
+  /** Breaks waits off: what waits then rejects with `Interrupted`. Only for the default transport. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -33,7 +38,7 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<Session> {
   const { manifest, target, image } = typeof source === "string" ? await readGeneratedImage(source) : source;
-  const transport = options.transport ?? new EmulatorTransport(target, { console: options.console });
+  const transport = options.transport ?? new EmulatorTransport(target, options);
   try {
     await transport.load(image);
     await transport.start();

@@ -120,18 +120,15 @@ export class MemoryAccess {
 
   /** Does the oldest request of a hart. */
   perform(hart: number, cycle: number, reservations: Reservations): void {
-    const { instruction, register, address, value, region: regions } = this.#loadStore;
-    const place = this.#loadStore.oldest(hart);
-    const index = instruction[place], region = regions[place];
-    const at = address[place], offset = (at >>> 0) - region.base;
-    const target = (hart << 6) + register[place];
-    const { registers } = this.#state;
+    const loadStore = this.#loadStore, place = loadStore.oldest(hart), region = loadStore.oldestRegion(hart);
+    const index = loadStore.instruction[place], offset = loadStore.offset[place];
+    const { registers } = this.#state, target = (hart << 6) + loadStore.register[place];
     switch (kinds[index]) {
       case isLoad:
         registers[target] = this.#load(region, offset, index, hart, cycle);
         return;
       case isStore:
-        this.#store(region, offset, bytesOf[index], value[place], hart, cycle);
+        this.#store(region, offset, bytesOf[index], loadStore.value[place], hart, cycle);
         if (region.kind !== "registers") reservations.written(hart, offset, bytesOf[index]);
         break;
       case isReserve:
@@ -144,17 +141,18 @@ export class MemoryAccess {
           return;
         }
         registers[target] = 0;
-        this.#write32(region, offset, modify(index, 0, value[place]), hart, cycle);
+        this.#write32(region, offset, modify(index, 0, loadStore.value[place]), hart, cycle);
         reservations.written(hart, offset, 4);
         break;
       case isAtomic: {
         const old = this.#read32(region, offset, hart, cycle);
-        this.#write32(region, offset, modify(index, old, value[place]), hart, cycle);
+        this.#write32(region, offset, modify(index, old, loadStore.value[place]), hart, cycle);
         registers[target] = old;
         reservations.written(hart, offset, 4);
         break;
       }
     }
+    const at = region.base + offset;
     if (this.#pageFlags[at >>> 12] !== 0 && region.kind !== "registers") {
       this.#noticed(at, bytesOf[index], cycle);
     }
@@ -162,7 +160,7 @@ export class MemoryAccess {
 
   #load(region: Region, offset: number, index: number, hart: number, cycle: number): number {
     const bytes = bytesOf[index], signed = isSigned[index];
-    if (region.kind === "tcdm" || region.kind === "memory") {
+    if (region.isPlain) {
       if (bytes === 4 && (offset & 3) === 0) return region.words[offset >>> 2];
       if (bytes === 2 && (offset & 1) === 0) {
         return signed ? region.halves[offset >>> 1] : region.halves[offset >>> 1] & 0xffff;
@@ -188,13 +186,13 @@ export class MemoryAccess {
   }
 
   #store(region: Region, offset: number, bytes: number, value: number, hart: number, cycle: number): void {
-    if (region.kind === "registers") {
-      const mask = bytes === 4 ? -1 : ((1 << 8 * bytes) - 1) << 8 * (offset & 3);
-      region.device!.writeUint32(offset & ~3, value << 8 * (offset & 3), mask, cycle, hart);
-    } else if (region.kind === "tcdm" || region.kind === "memory") {
+    if (region.isPlain) {
       if (bytes === 4 && (offset & 3) === 0) region.words[offset >>> 2] = value;
       else if (bytes === 2 && (offset & 1) === 0) region.halves[offset >>> 1] = value;
       else for (let i = 0; i < bytes; i++) region.bytes[offset + i] = value >>> (8 * i);
+    } else if (region.kind === "registers") {
+      const mask = bytes === 4 ? -1 : ((1 << 8 * bytes) - 1) << 8 * (offset & 3);
+      region.device!.writeUint32(offset & ~3, value << 8 * (offset & 3), mask, cycle, hart);
     }
   }
 
@@ -205,6 +203,6 @@ export class MemoryAccess {
 
   #write32(region: Region, offset: number, value: number, hart: number, cycle: number): void {
     if (region.kind === "registers") region.device!.writeUint32(offset, value, -1, cycle, hart);
-    else if (region.kind === "tcdm" || region.kind === "memory") region.words[offset >>> 2] = value;
+    else if (region.isPlain) region.words[offset >>> 2] = value;
   }
 }

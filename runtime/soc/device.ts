@@ -34,6 +34,8 @@ export interface Accelerator extends Peripheral {
   readonly busy: boolean;
   /** Advances by one cycle, making at most one request on its port. */
   tick(cycle: number): void;
+  /** What it is doing at that time, a line for each fact, for people. Changes nothing. */
+  describe?(cycle: number): string[];
 }
 
 /** What the SoC gives to an accelerator when it is built. */

@@ -27,6 +27,11 @@ export interface Region {
   readonly device?: Peripheral;
   /** Registers of the SoC and not of the cluster are reached like outside memory. */
   readonly outside: boolean;
+  /** Place in {@link MemoryMap.regions}. */
+  readonly index: number;
+  readonly isTcdm: boolean;
+  /** Whether harts read and write its bytes: TCDM and outside memory. */
+  readonly isPlain: boolean;
 }
 
 const pageBits = 12;
@@ -91,7 +96,10 @@ export class MemoryMap {
     });
   }
 
-  #add(region: Region): void {
+  #add(parts: Omit<Region, "index" | "isTcdm" | "isPlain">): void {
+    const index = this.regions.length;
+    const isTcdm = parts.kind === "tcdm", isPlain = isTcdm || parts.kind === "memory";
+    const region: Region = { ...parts, device: parts.device, index, isTcdm, isPlain };
     this.regions.push(region);
     this.#byEntry.push(region);
     if (this.regions.length >= partial) {

@@ -78,17 +78,19 @@ export class NarrowPath {
 
   /** Grants one request of a cycle. */
   arbitrate(cycle: number): void {
-    const { outsideRequests, fresh, instruction, region, loadsFrom } = this.#loadStore;
+    const loadStore = this.#loadStore, { instruction, loadsFrom } = loadStore;
     let requests = 0;
-    for (let rest = outsideRequests & ~fresh; rest !== 0; rest &= rest - 1) {
+    for (let rest = loadStore.outsideRequests & ~loadStore.fresh; rest !== 0; rest &= rest - 1) {
       const hart = lowestBit(rest), place = this.#loadStore.oldest(hart);
-      if (loadsFrom[hart] > cycle && !isStore[instruction[place]]) continue;
+      if (
+        (loadStore.holding >>> hart & 1) === 1 && loadsFrom[hart] > cycle && !isStore[instruction[place]]
+      ) continue;
       requests |= 1 << hart;
     }
     if (requests === 0) return;
     const hart = winner(requests, this.#pointer, this.#levels);
     const place = this.#loadStore.oldest(hart);
-    const index = instruction[place], { outside, latency } = region[place];
+    const index = instruction[place], { outside, latency } = loadStore.oldestRegion(hart);
     const read = isRead[index], store = isStore[index];
     let ready = cycle + (read ? registerCycles.read : registerCycles.write);
     if (outside) {
@@ -100,7 +102,7 @@ export class NarrowPath {
         (read ? placeCycles.read : store ? placeCycles.write : memoryCycles.atomic);
       ready = cycle + answer + latency;
     }
-    if (store) loadsFrom[hart] = ready - loadBeforeAcknowledge;
+    if (store) loadStore.holdLoads(hart, ready - loadBeforeAcknowledge);
     this.#pointer = nextPointer(requests, this.#pointer);
     this.#access.perform(hart, cycle, this.reservations);
     this.#loadStore.grant(hart, ready);

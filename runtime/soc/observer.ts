@@ -19,8 +19,19 @@ export interface ObservedParts {
   readonly access: MemoryAccess;
   readonly dma: Dma | undefined;
   readonly accelerator: Accelerator | undefined;
+  /** Cycles since reset. */
+  now(): number;
   /** Ends the run behind the present cycle; `run` then answers `limit`. */
   stop(): void;
+}
+
+/** What an accelerator has finished, for people. */
+export interface FinishedJob {
+  readonly name: string;
+  /** First cycle, and the cycle of its end. */
+  readonly start: number;
+  readonly end: number;
+  readonly details: Readonly<Record<string, string | number | boolean>>;
 }
 
 /**
@@ -43,6 +54,8 @@ export interface SocObserver {
   trap?(hart: number, cause: number, pc: number): void;
   /** A DMA transfer has written its last byte in cycle `done`. */
   transfer?(transfer: Transfer, done: number): void;
+  /** The accelerator has finished a job. */
+  job?(job: FinishedJob): void;
 }
 
 /** Lets the harts have their turn in `cycle` under the eyes of an observer. */

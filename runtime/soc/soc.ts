@@ -95,7 +95,7 @@ export class Soc {
     const map = this.#map = new MemoryMap(target, engine?.space);
     const outside = map.find(memoryOf(target, "l2").base)!;
     this.#state = new HartState(harts, engine?.registers(harts));
-    this.#loadStore = new LoadStoreUnits(harts);
+    this.#loadStore = new LoadStoreUnits(harts, map.regions);
     this.#offload = new OffloadUnits(harts, core.multiplier === "shared");
     this.#code = new CodeCache(this.#codeSource(), core.instructionCache?.lineBytes ?? 64);
     this.#access = new MemoryAccess(this.#state, this.#loadStore, map, engine ?? this.#code);
@@ -177,6 +177,7 @@ export class Soc {
       access: this.#access,
       dma: this.#dma,
       accelerator: this.#accelerator,
+      now: () => this.#cycle,
       stop: () => this.#stop ??= stopped,
     });
   }

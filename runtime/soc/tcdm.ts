@@ -116,13 +116,13 @@ export class Tcdm implements WidePort, Reservations {
 
   /** Grants the harts' requests of a cycle. */
   arbitrate(cycle: number): void {
-    const { tcdmRequests, fresh, address, instruction, loadsFrom } = this.#loadStore;
+    const loadStore = this.#loadStore, { offset, instruction, loadsFrom, holding } = loadStore;
     let banks = 0;
     let only = -1;
-    for (let rest = tcdmRequests & ~fresh; rest !== 0; rest &= rest - 1) {
-      const hart = lowestBit(rest), place = this.#loadStore.oldest(hart);
-      if (loadsFrom[hart] > cycle && !isStore[instruction[place]]) continue;
-      const bank = this.#bank(address[place]);
+    for (let rest = loadStore.tcdmRequests & ~loadStore.fresh; rest !== 0; rest &= rest - 1) {
+      const hart = lowestBit(rest), place = loadStore.oldest(hart);
+      if ((holding >>> hart & 1) === 1 && loadsFrom[hart] > cycle && !isStore[instruction[place]]) continue;
+      const bank = this.#bank(offset[place]);
       if (this.#free[bank] > cycle) {
         this.conflicts++;
         continue;

@@ -1,9 +1,10 @@
 // Entry of the command line: `deno task COMMAND …` comes here. Chooses the command, and turns every way in which it
-// can end into an exit status: 0 done, 1 failed or not equal, 2 wrong usage or bad input.
+// can end into an exit status: 0 done, 1 failed or not equal, 2 wrong usage or bad input, 130 Ctrl-C.
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { parseCommand } from "./command.ts";
 import { commands } from "./commands.ts";
+import { Interrupted } from "../../runtime/host/run.ts";
 import { fileError } from "./files.ts";
 import { OutputClosed, outputClosedStatus, print, say } from "./output.ts";
 import { statusOf } from "./status.ts";
@@ -20,6 +21,10 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function report(thrown: unknown, args: readonly string[]): number {
   if (thrown instanceof OutputClosed) return outputClosedStatus;
+  if (thrown instanceof Interrupted) {
+    say(...thrown.state, "attoflow: interrupted");
+    return thrown.status;
+  }
   const error = fileError(thrown, "a file");
   if (error instanceof AttoflowError) {
     say(`attoflow: ${error.paragraph}`);

@@ -7,10 +7,13 @@ import {
   summaryLines,
   summaryObject,
 } from "../../runtime/validate/report.ts";
+import { displayName } from "../../runtime/host/names.ts";
 import type { Summary } from "../../runtime/validate/validate.ts";
 import { defineCommand, plain } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
 import { jsonOption, maxCyclesOption, pathArgument, textValue } from "./options.ts";
 import { print, printJson, say } from "./output.ts";
+import { recorded, traceFields } from "./tracing.ts";
 import { validate, type ValidateOptions } from "./validate_folder.ts";
 
 /** The command. */
@@ -19,10 +22,12 @@ export const validateCommand = defineCommand("validate", {
   details:
     "Runs every inference of the npz file(s) on the emulated target and compares each output with the reference " +
     "meaning of the operators and, with --expect, with outputs from elsewhere. Arrays match inputs and outputs by " +
-    "order; an array with k times the elements holds k inferences. Exit status 1 on any mismatch.",
+    "order; an array with k times the elements holds k inferences. Exit status 1 on any mismatch. Ctrl-C ends with " +
+    "status 130 and says where each hart was.",
   examples: [
     "validate out/encoder --inputs inputs.npz",
     "validate out/encoder --inputs inputs.npz --expect outputs.npz --layers",
+    "validate out/encoder --inputs inputs.npz --trace encoder.json --profile",
   ],
 }, {
   folder: pathArgument("DIR", "Folder that generate has written."),
@@ -35,9 +40,20 @@ export const validateCommand = defineCommand("validate", {
     false,
   ),
   maxCycles: maxCyclesOption,
+  ...traceFields,
   json: jsonOption,
-}, async ({ folder, json, ...options }) => {
-  const summary = await printValidation(folder, { ...options, note: (text) => say(`note: ${text}`) }, json);
+}, async ({ folder, json, trace, profile, ...options }) => {
+  const note = (text: string) => say(`note: ${text}`);
+  const summary = await interruptible((signal) =>
+    recorded({ trace, profile }, json, print, (observe) =>
+      printValidation(folder, {
+        ...options,
+        note,
+        signal,
+        observe: ({ target, image, manifest }) =>
+          observe({ target, image, manifest, program: displayName(manifest.model) }),
+      }, json))
+  );
   return summary.bitExact ? 0 : 1;
 });
 

@@ -1,7 +1,8 @@
 // Joins the two halves for a validation: the machine's results from the session, their meaning from the model.
 
 import { openSession } from "../../runtime/host/open.ts";
-import { readGeneratedImage } from "../../runtime/host/folder.ts";
+import { type GeneratedImage, readGeneratedImage } from "../../runtime/host/folder.ts";
+import type { SocObserver } from "../../runtime/soc/observer.ts";
 import { matchInputs, matchOutputs } from "../../runtime/validate/match.ts";
 import { readNpz } from "../../runtime/validate/npz.ts";
 import { type InferenceReport, type Summary, validateSession } from "../../runtime/validate/validate.ts";
@@ -19,6 +20,10 @@ export interface ValidateOptions {
   readonly layers?: boolean;
   /** See `SessionOptions`. */
   readonly maxCycles?: number;
+  /** Gives who looks on while the image runs, if anybody does. */
+  readonly observe?: (generated: GeneratedImage) => SocObserver | undefined;
+  /** Breaks the run off. */
+  readonly signal?: AbortSignal;
   /** Takes what a person should know before the first result, such as rounded inputs. */
   readonly note?: (text: string) => void;
 }
@@ -57,7 +62,11 @@ export async function* validate(
     options.expect,
   );
   for (const note of notes) options.note?.(`${options.inputs}: ${note}`);
-  await using session = await openSession(generated, { maxCycles: options.maxCycles });
+  await using session = await openSession(generated, {
+    maxCycles: options.maxCycles,
+    observer: options.observe?.(generated),
+    signal: options.signal,
+  });
   return yield* validateSession(session, inferences, {
     reference: referenceOf(model),
     // Layers are those of the rewritten model: the passes have renamed and fused some of the file's nodes.
