@@ -7,8 +7,8 @@ import type { Target } from "../../targets/schema.ts";
 /** Stacks start this many bytes further on from hart to hart, so that equal frames lie in different banks. */
 export const stackSkew = 16;
 
-/** Bytes of L1 for the runtime's own data: orders to the harts, two slots for tasks (checked when linking). */
-export const runtimeBytes = 1024;
+/** Bytes of L1 for the runtime's own data: orders, counters, two slots for tasks, the driver (checked when linking). */
+export const runtimeBytes = 1280;
 
 /** Most bytes of an args struct: two slots of it must fit {@link runtimeBytes}. */
 export const taskBytesLimit = 400;
