@@ -35,6 +35,22 @@ export class Graph {
     return this.#outputs.has(name);
   }
 
+  /** The node that makes the tensor; none makes inputs and constants. */
+  producer(name: string): Node | undefined {
+    return this.#producers.get(name);
+  }
+
+  /** Nodes that read the tensor, each once. */
+  readers(name: string): readonly Node[] {
+    return this.#readers.get(name) ?? [];
+  }
+
+  /** The node that reads the tensor, if it is the only one and the network's user does not look at it. */
+  onlyReader(name: string): Node | undefined {
+    const readers = this.readers(name);
+    return readers.length === 1 && !this.isOutput(name) ? readers[0] : undefined;
+  }
+
   /** The node that makes the tensor, if nothing but `reader` looks at its result: then they can become one. */
   privateProducer(name: string, reader: Node): Node | undefined {
     const others = this.#readers.get(name)?.some((node) => node !== reader) ?? false;

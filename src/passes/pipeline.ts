@@ -1,6 +1,7 @@
 // The rewrites, in the order in which they run. A target's engines may ask for more behind these.
 
 import { AttoflowError } from "../../targets/errors.ts";
+import type { Target } from "../../targets/schema.ts";
 import { verifyModel } from "../model/verify.ts";
 import type { Model } from "../model/types.ts";
 import { limitConcatOperands } from "./concat_operands.ts";
@@ -8,6 +9,9 @@ import { dropDeadNodes } from "./dead_nodes.ts";
 import { foldConstants } from "./fold_constants.ts";
 import { fuseConv } from "./fuse_conv.ts";
 import { fuseMatMul } from "./fuse_matmul.ts";
+import type { FusionOptions } from "./fuse_attention.ts";
+import { fuseRelu } from "./fuse_relu.ts";
+import { itaPasses } from "./ita.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import { lowerGather } from "./lower_gather.ts";
 import type { Pass } from "./pass.ts";
@@ -23,7 +27,17 @@ export const standardPasses: readonly Pass[] = [
   dropUnityRequant,
   fuseMatMul,
   fuseConv,
+  fuseRelu,
 ];
+
+/**
+ * Rewrites for a target: the standard ones, and behind them what its engines ask for.
+ *
+ * @param options nodes that such rewrites must leave alone, and who is told why they left others alone
+ */
+export function passesFor(target: Target, options: FusionOptions = {}): Pass[] {
+  return [...standardPasses, ...(target.engines.includes("ita") ? itaPasses(target, options) : [])];
+}
 
 /**
  * Runs passes over a model and checks it behind each.

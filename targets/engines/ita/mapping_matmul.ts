@@ -72,22 +72,28 @@ function analyse(view: NodeView): Outcome {
   const [a, b, bias] = view.inputs as [Tensor, Tensor, Tensor | undefined];
   const { shape } = view.outputs[0];
   const depth = a.shape.at(transA ? -2 : -1)!;
-  for (const [name, operand] of [["a", a], ["b", b]] as const) {
-    if (operand.dtype !== "int8") {
-      return { reason: `operand ${name} is ${operand.dtype}, ITA multiplies int8` };
+  const operands = [["a", a], ["b", b]] as const;
+  for (const [name, { dtype }] of operands) {
+    if (dtype !== "int8" && dtype !== "uint8") {
+      return { reason: `operand ${name} is ${dtype}, ITA multiplies int8` };
     }
   }
   if (shape.includes(0) || depth === 0) return { reason: "the product is empty" };
   if (depth > longest) {
     return { reason: `its inner dimension is ${depth}, ITA accumulates over at most ${longest}` };
   }
-  if (transA && (!a.data || b.data)) return { reason: "operand a is stored by columns" };
-  if (!transB && !b.data) return { reason: "operand b is an activation that is not stored by columns" };
   const biasReason = bias && refuseBias(bias, shape);
   if (biasReason) return { reason: biasReason };
   const base = { attributes, a, b, depth, shape, bias: bias && accessBias(bias, shape) };
   const requants = requantsOf(view, base, bias?.range ?? { min: 0, max: 0 });
-  return "reason" in requants ? requants : { product: { ...base, requants } };
+  if ("reason" in requants) return requants;
+  // Last, for passes can often do something about these.
+  for (const [name, { dtype }] of operands) {
+    if (dtype !== "int8") return { reason: `operand ${name} is ${dtype}, ITA multiplies int8` };
+  }
+  if (transA && (!a.data || b.data)) return { reason: "operand a is stored by columns" };
+  if (!transB && !b.data) return { reason: "operand b is an activation that is not stored by columns" };
+  return { product: { ...base, requants } };
 }
 
 /** Strides of a bias along the axes of the result. */

@@ -134,7 +134,9 @@ const isByte = (value: number) => value >= resultLimits.min && value <= resultLi
 function search(steps: Steps, freedom: Range): Omit<ItaRequant, "relu"> | undefined {
   let best: Omit<ItaRequant, "relu"> | undefined;
   for (let shift = 0; shift <= largestShift; shift++) {
-    for (let multiplier = 1; multiplier <= largestMultiplier; multiplier += shift === 0 ? 1 : 2) {
+    const slopes = multipliersFor(steps, shift);
+    for (let multiplier = slopes.min; multiplier <= slopes.max; multiplier++) {
+      if (shift > 0 && multiplier % 2 === 0) continue;
       const offsets = offsetsFor(steps, multiplier, shift);
       const split = offsets && splitOffset(offsets, multiplier, shift, freedom);
       if (!split || (best && Math.abs(split.bias) >= Math.abs(best.bias))) continue;
@@ -143,6 +145,19 @@ function search(steps: Steps, freedom: Range): Omit<ItaRequant, "relu"> | undefi
     }
   }
   return best;
+}
+
+/**
+ * Multipliers with which the first and the last step can be as far from each other as they are: with distances dx of the
+ * arguments and dy of the results, |dy·2^shift - dx·m| < m.
+ */
+function multipliersFor({ at }: Steps, shift: number): Range {
+  const rise = (at.length - 1) * 2 ** shift;
+  const run = at[at.length - 1] - at[0];
+  return {
+    min: Math.max(1, Math.ceil((rise + 1) / (run + 1))),
+    max: run > 1 ? Math.min(largestMultiplier, Math.floor((rise - 1) / (run - 1))) : largestMultiplier,
+  };
 }
 
 /**
@@ -156,10 +171,8 @@ function offsetsFor({ min, max, first, last, at, lowest }: Steps, multiplier: nu
   // Below the first step and above the last one ITA may clip, if it clips to the right value.
   if (first > lowest) low = first * unit - min * multiplier;
   if (last < resultLimits.max) high = (last + 1) * unit - 1 - max * multiplier;
-  // Outermost steps first: they show soonest that the slope is wrong.
-  for (let i = 0; i < at.length; i++) {
-    const index = i % 2 === 0 ? i / 2 : at.length - (i + 1) / 2;
-    const least = (first + 1 + index) * unit - at[index] * multiplier;
+  for (const [i, x] of at.entries()) {
+    const least = (first + 1 + i) * unit - x * multiplier;
     low = Math.max(low, least);
     high = Math.min(high, least + multiplier - 1);
     if (low > high) return undefined;

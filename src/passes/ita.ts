@@ -1,0 +1,20 @@
+// The rewrites for targets with ITA, in their order.
+
+import type { Target } from "../../targets/schema.ts";
+import { dropDeadNodes } from "./dead_nodes.ts";
+import { fuseAttention, type FusionOptions } from "./fuse_attention.ts";
+import { lowerAliases } from "./lower_aliases.ts";
+import type { Pass } from "./pass.ts";
+import { recentreUnsigned } from "./recentre_unsigned.ts";
+import { transposeOperands } from "./transpose_operands.ts";
+
+/** Rewrites that bring a model into the form that the target's ITA takes. They run behind the standard ones. */
+export function itaPasses(target: Target, options: FusionOptions = {}): Pass[] {
+  return [
+    recentreUnsigned(target),
+    fuseAttention(target, options),
+    transposeOperands(target),
+    dropDeadNodes,
+    lowerAliases,
+  ];
+}
