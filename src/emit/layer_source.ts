@@ -14,11 +14,16 @@ export interface Issued {
   /** Jobs at the end of each step of the accelerator so far. */
   readonly jobs: number[];
   tasks: number;
+  /** Number of each task, in the order in which the workers do them. */
+  readonly numbers: ReadonlyMap<Task, number>;
 }
 
 /** Nothing issued yet. */
-export function nothingIssued(): Issued {
-  return { transfers: [], jobs: [], tasks: 0 };
+export function nothingIssued(program: Program): Issued {
+  const tasks = program.layers.flatMap(({ steps }) =>
+    steps.flatMap((step) => step.engine === "cores" ? [step.task] : [])
+  );
+  return { transfers: [], jobs: [], tasks: 0, numbers: new Map(tasks.map((task, i) => [task, i])) };
 }
 
 /** Text of a layer: comment and function; a comment alone where there is nothing to do. Adds to `issued`. */
@@ -63,7 +68,8 @@ export function layerFunction(
         return `        { .kind = STEP_MOVE${waits}` +
           (transfers.length > 0 ? `, .transfers = &transfers[${from}], .count = ${transfers.length}` : "") +
           (brings
-            ? `,\n          .args = &${tasks.get(brings)}, .args_bytes = sizeof ${tasks.get(brings)}`
+            ? `,\n          .args = &${tasks.get(brings)}, .args_bytes = sizeof ${tasks.get(brings)}, ` +
+              `.task = ${issued.numbers.get(brings)}`
             : "") +
           " },\n";
       }

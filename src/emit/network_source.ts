@@ -15,7 +15,7 @@ export function networkSource(program: Program, model: Model, symbols: Symbols):
   const headers = [...new Set(tasks.map((task) => task.source.replace(/\.c$/, ".h")))].sort();
   const kernels = [...new Set(tasks.map((task) => task.kernel))].sort();
   const { inputs, outputs } = symbols;
-  const issued = nothingIssued();
+  const issued = nothingIssued(program);
   return `/* network.c: the network "${text(program.model)}", one function a layer.
  *
  * Made by Attoflow for the target ${program.target}; do not edit.

@@ -2,7 +2,8 @@
 // knows nothing of how the plan was made; all it believes is what the steps wait for.
 
 import { type Access, accessesOf } from "./accesses.ts";
-import type { Buffer, Program, Step, StepEngine } from "./program.ts";
+import { taskSlots } from "./dependencies.ts";
+import type { Buffer, Program, Step, StepEngine, Task } from "./program.ts";
 
 const engines: readonly StepEngine[] = ["dma", "cores", "ita"];
 
@@ -23,6 +24,7 @@ const mostProblems = 20;
  * - what is read was written before, under the same name (or is an input or a constant);
  * - whoever overwrites or reads what another step wrote or reads has waited for it, unless one engine does both
  *   and keeps the order by itself;
+ * - the args of a task are in their slot when it starts and until it ends;
  * - nobody uses a buffer outside the lifetime that it declares;
  * - no step waits for work that is issued later, which would be for ever;
  * - every output is written wholly, and strides are not negative.
@@ -43,7 +45,17 @@ class Checker {
   readonly #issued: Record<StepEngine, number> = { dma: 0, cores: 0, ita: 0 };
   readonly #finished: Record<StepEngine, number> = { dma: 0, cores: 0, ita: 0 };
 
+  /** All tasks in their order, and what the slots for their args hold. */
+  readonly #tasks: readonly Task[];
+  readonly #slots: { task?: Task; by?: number; user?: number }[] = Array.from(
+    { length: taskSlots },
+    () => ({}),
+  );
+
   constructor(readonly program: Program) {
+    this.#tasks = program.layers.flatMap(({ steps }) =>
+      steps.flatMap((step) => step.engine === "cores" ? [step.task] : [])
+    );
     this.#buffers = new Map([...program.buffers.keys()].map((name, i) => [name, i]));
   }
 
@@ -102,8 +114,29 @@ class Checker {
       if (!buffer) this.#problem(`${where}: ${access.what} names no buffer`);
       return buffer && this.#inside(access, buffer, step.layer, where) ? [{ access, buffer }] : [];
     });
+    this.#followArgs(step, index, where);
     for (const { access, buffer } of usable) this.#conflicts(access, buffer, step, where);
     for (const { access, buffer } of usable) this.#mark(access, buffer, step, index, where);
+  }
+
+  /** Args of tasks lie in slots, in turn: each must be there in time and stay until its task is done. */
+  #followArgs(step: Step, index: number, where: string) {
+    if (step.engine === "dma" && step.brings) {
+      const number = this.#tasks.indexOf(step.brings);
+      if (number < 0) return this.#problem(`${where}: brings the args of a task that is never run`);
+      const slot = number % taskSlots;
+      const user = this.#slots[slot].user;
+      if (user !== undefined && this.#pending(user, step, true)) {
+        this.#problem(`${where}: brings args to a slot that is in use`);
+      }
+      this.#slots[slot] = { task: step.brings, by: index };
+    } else if (step.engine === "cores") {
+      const slot = this.#slots[this.#tasks.indexOf(step.task) % taskSlots];
+      if (slot.task !== step.task || this.#pending(slot.by!, step, false)) {
+        this.#problem(`${where}: the args of ${step.task.kernel} are not there`);
+      }
+      slot.user = index;
+    }
   }
 
   #inside(access: Access, buffer: Buffer, layer: number, where: string): boolean {

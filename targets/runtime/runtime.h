@@ -48,10 +48,11 @@ struct step {
         kernel_function *kernel;
     };
     uint32_t count; /* transfers or jobs */
-    /* A move: args of the task that follows and has none yet; they go to L1 with the data. Null: none. Jobs: their
+    /* A move: args of a task that is yet to come, and its number; they go to L1 with the data. Null: none. Jobs: their
      * struct ita_sequence. */
     const void *args;
     uint32_t args_bytes;
+    uint32_t task;
 };
 
 /* Args of tasks in L1, in turn; the planner knows this number (src/schedule/dependencies.ts). */

@@ -34,7 +34,6 @@ static struct {
 static struct {
     uint32_t transfers;       /* started */
     uint32_t first_completed; /* what the DMA said before the first of them */
-    uint32_t brought;         /* tasks whose args are under way or in L1 */
     uint32_t first_job;       /* what the driver had submitted before the first job */
     const void *sequence;     /* that the driver knows; null: none yet */
 } issued IN_L1;
@@ -165,7 +164,7 @@ static void conduct(const struct step *step, uint32_t count)
         if (kind == STEP_MOVE) {
             start_transfers(step->transfers, step->count);
             if (step->args) {
-                dma_copy(slots[issued.brought++ % TASK_SLOTS].args, step->args, step->args_bytes);
+                dma_copy(slots[step->task % TASK_SLOTS].args, step->args, step->args_bytes);
                 issued.transfers++;
             }
         } else if (kind == STEP_TASK) {
@@ -195,7 +194,6 @@ void rewind_engines(void)
     for (uint32_t slot = 0; slot < TASK_SLOTS; slot++)
         progress.shares[slot] = 0;
     issued.transfers = 0;
-    issued.brought = 0;
     issued.first_completed = dma_completed();
 #if NETWORK_JOBS > 0
     issued.first_job = ita.submitted;

@@ -7,7 +7,6 @@
 
 /* Args of the tasks that come next, where they lie in the program. */
 static const void *args[TASK_SLOTS];
-static uint32_t brought;
 static uint32_t done;
 
 void barrier(void)
@@ -38,7 +37,7 @@ void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t
         for (uint32_t i = 0; i < step->count; i++)
             move(&step->transfers[i]);
         if (step->args)
-            args[brought++ % TASK_SLOTS] = step->args;
+            args[step->task % TASK_SLOTS] = step->args;
     }
 }
 
@@ -48,6 +47,5 @@ void start_engines(void) {}
 
 void rewind_engines(void)
 {
-    brought = 0;
     done = 0;
 }
