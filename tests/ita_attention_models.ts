@@ -19,8 +19,12 @@ export interface AttentionForm {
    * product, an output layer each, added; `separate`: one by one from the projections on.
    */
   readonly arrangement: "batched" | "summed" | "picked" | "separate";
-  /** Whether query and key/value come from one input. */
-  readonly self: boolean;
+  /**
+   * Where query, key and values come from: `apart`: a linear layer each, from two inputs; `joined`: columns of one layer;
+   * `stacked`: likewise, turned over as a whole and then picked (as PyTorch's vision transformers do); `heads`: a matrix
+   * of weights for each head.
+   */
+  readonly projection: "apart" | "joined" | "stacked" | "heads";
   /** Whether requantisations differ from head to head. */
   readonly perHead: boolean;
   readonly bias: "none" | "first" | "second";
@@ -33,8 +37,8 @@ export const itaSoftmax = { shift: 0, fullScale: 255, levels: 256, groupWidth: 1
 
 /** A form with sizes at random. */
 export function randomForm(random: Random, more: Partial<AttentionForm> = {}): AttentionForm {
-  const queries = random.integer(1, 20);
-  return {
+  const queries = more.queries ?? random.integer(1, 20);
+  const form: AttentionForm = {
     batch: random.chance(0.8) ? 1 : 2,
     heads: random.integer(1, 3),
     queries,
@@ -42,13 +46,15 @@ export function randomForm(random: Random, more: Partial<AttentionForm> = {}): A
     embedding: random.integer(1, 12),
     width: random.pick([1, 3, 8]),
     arrangement: random.pick(["batched", "summed", "picked", "separate"]),
-    self: false,
+    projection: random.pick(["apart", "apart", "joined", "stacked", "heads"]),
     perHead: random.chance(0.5),
     bias: random.pick(["none", "first", "second"]),
     softmax: itaSoftmax,
     operator: "ITAPartialMax",
     ...more,
   };
+  // One layer has one input.
+  return ["joined", "stacked"].includes(form.projection) ? { ...form, keys: form.queries } : form;
 }
 
 /** The model of an attention, as the importer gives it. */
@@ -70,11 +76,11 @@ export function attentionModel(random: Random, form: AttentionForm): Model {
       Int8Array.from({ length: elementCount(shape) }, () => random.integer(-128, 127)),
     );
 
-  /** Requantises so that results spread over 8 bits; by heads, `repeat` entries each, along `axis`. */
-  const requant = (x: Tensor, scale: number, axis = -1, repeat = 1) => {
+  /** Requantises so that results spread over 8 bits; by heads, `repeat` entries each, along `axis`, so many times. */
+  const requant = (x: Tensor, scale: number, axis = -1, repeat = 1, parts = 1) => {
     const shift = Math.max(8, Math.min(20, Math.round(Math.log2(scale))));
     const many = form.perHead && axis >= 0 && heads > 1;
-    const own = Array.from({ length: many ? heads : 1 }, () => random.integer(64, 127));
+    const own = Array.from({ length: many ? heads * parts : 1 }, () => random.integer(64, 127));
     const values = own.flatMap((mul) => new Array<number>(many ? repeat : 1).fill(mul));
     return apply("RequantShift", [
       x,
@@ -89,9 +95,9 @@ export function attentionModel(random: Random, form: AttentionForm): Model {
     return apply("Add", form.bias === "first" ? [bias, x] : [x, bias]);
   };
   const depthScale = (depth: number) => 40 * 80 * Math.sqrt(depth);
-  const linear = (x: Tensor, columns: number, byHeads: boolean) => {
+  const linear = (x: Tensor, columns: number, byHeads: boolean, parts = 1) => {
     const product = biased(apply("MatMul", [x, weights([x.shape.at(-1)!, columns])]), [columns]);
-    return requant(product, depthScale(x.shape.at(-1)!), byHeads ? x.shape.length - 1 : -1, columns / heads);
+    return requant(product, depthScale(x.shape.at(-1)!), byHeads ? x.shape.length - 1 : -1, width, parts);
   };
   const split = (x: Tensor, rows: number, perm: number[]) =>
     apply("Transpose", [apply("Reshape", [x], { shape: [batch, rows, heads, width] })], { perm });
@@ -111,23 +117,57 @@ export function attentionModel(random: Random, form: AttentionForm): Model {
     return requant(apply("MatMul", [probabilities, v]), 2 ** 13, axis);
   };
 
-  const x = input(queries);
-  const y = form.self ? x : input(keys);
   const total = heads * width;
-  const [q, k, v] = [linear(x, total, true), linear(y, total, true), linear(y, total, true)];
+  const [toHeads, toKeys] = [[0, 2, 1, 3], [0, 2, 3, 1]];
+  /** Query, key (transposed) and values, [batch, heads, …] each. */
+  const projections = (): [Tensor, Tensor, Tensor] => {
+    const x = input(queries);
+    if (form.projection === "joined") {
+      const joined = linear(x, 3 * total, true, 3);
+      const part = (i: number) =>
+        apply("Slice", [joined], {
+          starts: [0, 0, i * total],
+          steps: [1, 1, 1],
+          sizes: [batch, queries, total],
+        });
+      return [split(part(0), queries, toHeads), split(part(1), keys, toKeys), split(part(2), keys, toHeads)];
+    }
+    if (form.projection === "stacked") {
+      const joined = apply("Reshape", [linear(x, 3 * total, true, 3)], {
+        shape: [batch, queries, 3, heads, width],
+      });
+      const turned = apply("Transpose", [joined], { perm: [2, 0, 3, 1, 4] });
+      const [q, k, v] = [0, 1, 2].map((i) => slice(turned, 0, i));
+      return [q, apply("Transpose", [k], { perm: [0, 1, 3, 2] }), v];
+    }
+    const y = input(keys);
+    if (form.projection === "heads") {
+      const layer = (z: Tensor) => {
+        const wide = apply("Reshape", [z], { shape: [batch, 1, ...z.shape.slice(1)] });
+        const product = biased(apply("MatMul", [wide, weights([heads, embedding, width])]), [
+          heads,
+          1,
+          width,
+        ]);
+        return requant(product, depthScale(embedding), 1);
+      };
+      return [layer(x), apply("Transpose", [layer(y)], { perm: [0, 1, 3, 2] }), layer(y)];
+    }
+    const [q, k, v] = [x, y, y].map((z) => linear(z, total, true));
+    return [split(q, queries, toHeads), split(k, keys, toKeys), split(v, keys, toHeads)];
+  };
+  const [qs, ks, vs] = projections();
   const perHeadLayers = (attended: readonly Tensor[]) =>
     attended.map((head) => linear(head, embedding, false)).reduce((sum, layer) => apply("Add", [sum, layer]));
-  const [toHeads, toKeys] = [[0, 2, 1, 3], [0, 2, 3, 1]];
   let output: Tensor;
   if (form.arrangement === "separate") {
-    const [qs, ks, vs] = [split(q, queries, toHeads), split(k, keys, toKeys), split(v, keys, toHeads)];
     const attended = Array.from(
       { length: heads },
       (_, head) => core(slice(qs, 1, head), slice(ks, 1, head), slice(vs, 1, head)),
     );
     output = perHeadLayers(attended);
   } else {
-    const attended = core(split(q, queries, toHeads), split(k, keys, toKeys), split(v, keys, toHeads));
+    const attended = core(qs, ks, vs);
     if (form.arrangement === "picked") {
       output = perHeadLayers(Array.from({ length: heads }, (_, head) => slice(attended, 1, head)));
     } else if (form.arrangement === "batched") {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { importModel } from "../src/onnx/import.ts";
-import { elementCount, type Model } from "../src/model/types.ts";
+import { ModelBuilder } from "../src/model/builder.ts";
+import { elementCount, integerLimits, type Model, type Tensor } from "../src/model/types.ts";
 import { verifyModel } from "../src/model/verify.ts";
 import { evaluateModel, outputsFrom } from "../src/operators/evaluate.ts";
 import { passesFor, rewrite } from "../src/passes/pipeline.ts";
@@ -42,7 +43,7 @@ Deno.test("every form of attention becomes RequantizedAttention, with the same r
   const target = await targetWith();
   const random = new Random(17);
   for (const arrangement of ["batched", "summed", "picked", "separate"] as const) {
-    for (let trial = 0; trial < 25; trial++) {
+    for (let trial = 0; trial < 40; trial++) {
       const form = randomForm(random, {
         arrangement,
         // Heads are picked with their batch, which then is one.
@@ -61,23 +62,18 @@ Deno.test("every form of attention becomes RequantizedAttention, with the same r
 Deno.test("nothing is moved at run time but what has no weights to be moved in", async () => {
   const target = await targetWith();
   const random = new Random(2);
+  const sizes = { batch: 1, heads: 2, queries: 6, keys: 9, width: 8 };
   for (const arrangement of ["batched", "summed", "separate"] as const) {
-    for (const perHead of [false, true]) {
-      const form = randomForm(random, {
-        arrangement,
-        perHead,
-        batch: 1,
-        heads: 2,
-        queries: 6,
-        keys: 9,
-        width: 8,
-      });
-      const model = attentionModel(random, form);
-      const { operators } = rewriteAndCompare(model, target, randomInputs(random, model));
-      const text = JSON.stringify(operators);
-      assert.equal(count(operators, "Transpose") + count(operators, "Slice"), 0, text);
-      const layers = { batched: 4, summed: 4, separate: 8 }[arrangement];
-      assert.equal(count(operators, "RequantizedMatMul"), layers, text);
+    for (const projection of ["apart", "joined", "stacked", "heads"] as const) {
+      if (arrangement === "separate" && projection === "heads") continue;
+      for (const perHead of [false, true]) {
+        const form = randomForm(random, { arrangement, projection, perHead, ...sizes });
+        const model = attentionModel(random, form);
+        const { operators } = rewriteAndCompare(model, target, randomInputs(random, model));
+        const text = JSON.stringify({ arrangement, projection, perHead, operators });
+        assert.equal(count(operators, "Transpose") + count(operators, "Slice"), 0, text);
+        assert.equal(count(operators, "RequantizedMatMul"), arrangement === "separate" ? 8 : 4, text);
+      }
     }
   }
 });
@@ -88,6 +84,7 @@ Deno.test("wide heads stay side by side; narrow ones with constants of their own
   for (const [width, perHead, split] of [[64, true, false], [8, true, true], [8, false, false]] as const) {
     const form = randomForm(random, {
       arrangement: "batched",
+      projection: "apart",
       width,
       perHead,
       heads: 2,
@@ -114,6 +111,7 @@ Deno.test("attention that ITA cannot do stays for the cores, and the reason is t
       queries: 4,
       keys: 8,
       width: 8,
+      projection: "apart",
       ...more,
     });
     const model = attentionModel(random, form);
@@ -156,6 +154,36 @@ Deno.test("what must stay stays: nodes named by the caller, and softmaxes that o
   const { operators, notes } = rewriteAndCompare(watched, target, randomInputs(random, watched));
   assert.equal(count(operators, "RequantizedAttention"), 0);
   assert.match(notes[0], /result does not go to one requantised product/);
+});
+
+Deno.test("heads of unequal width: each is an attention of its own", async () => {
+  const target = await targetWith();
+  const random = new Random(14);
+  const [x, rows] = ["x", 6];
+  const builder = new ModelBuilder();
+  const input = builder.add({ name: x, dtype: "int8", shape: [1, rows, 10], range: integerLimits.int8 });
+  const apply = (operator: string, inputs: Tensor[], attributes: Record<string, unknown> = {}) =>
+    builder.append({ operator, inputs, attributes, name: operator });
+  const requant = (value: Tensor, shift: number) =>
+    apply("RequantShift", [value, builder.parameter("mul", [1], [99]), builder.parameter("add", [1], [0])], {
+      axis: -1,
+      shift,
+      signed: true,
+      levels: 256,
+    });
+  const layer = (value: Tensor, columns: number) => {
+    const shape = [value.shape.at(-1)!, columns];
+    const data = Int8Array.from({ length: elementCount(shape) }, () => random.integer(-128, 127));
+    return requant(apply("MatMul", [value, builder.constant("w", shape, data)]), 14);
+  };
+  const heads = [8, 5].map((width) => {
+    const [q, k, v] = [0, 1, 2].map(() => layer(input, width));
+    const logits = requant(apply("MatMul", [q, apply("Transpose", [k], { perm: [0, 2, 1] })]), 12);
+    return layer(requant(apply("MatMul", [apply("ITAPartialMax", [logits], itaSoftmax), v]), 13), 10);
+  });
+  const model = builder.finish("unequal", [x], [apply("Add", heads).name]);
+  const { operators } = rewriteAndCompare(model, target, randomInputs(random, model));
+  assert.deepEqual([count(operators, "RequantizedAttention"), count(operators, "Transpose")], [2, 0]);
 });
 
 Deno.test("PyITA's networks: products and softmax become one node, on the ITA that they are for", async () => {

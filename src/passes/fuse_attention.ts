@@ -17,6 +17,7 @@ import type { RequantAttributes } from "../operators/requant_shift.ts";
 import type { AttentionAttributes, HeadRequant } from "../operators/requantized_attention.ts";
 import {
   appendLayer,
+  appendTurned,
   cutLayer,
   type LinearLayer,
   linearLayer,
@@ -55,15 +56,14 @@ interface Sizes {
 
 /**
  * Where the matrices of an operand's heads, [rows, width], lie in a tensor.
- * `packed`: side by side in its rows; `split`: one behind the other; `columns`: one head, `width` columns from `start`
- * on of longer rows; `transposed`: as `split`, each matrix [width, rows].
+ * `packed`: side by side in its rows, which may be longer: `row` elements, of which the heads take those from `start` on.
+ * `split`: one behind the other. `transposed`: as `split`, each matrix [width, rows].
  */
 interface Operand {
-  readonly form: "packed" | "split" | "columns" | "transposed";
+  readonly form: "packed" | "split" | "transposed";
   readonly source: Tensor;
   readonly rows: number;
   readonly width: number;
-  /** With `columns`: where they start, and elements of a whole row. */
   readonly start: number;
   readonly row: number;
 }
@@ -205,27 +205,18 @@ function locateHeads(
   swapped: boolean,
   { batch, heads, rows, width }: { batch: number; heads: number; rows: number; width: number },
 ): Operand {
-  const whole = batch * heads * rows * width;
   for (const view of views.toReversed()) {
+    const { source, offset } = view;
     const matrix = reshapeView(swapped ? swapView(view) : view, [batch, heads, rows, width]);
     if (!matrix) continue;
-    const { source, offset } = view;
-    const base = { source, rows, width, start: 0, row: heads * width };
-    const covers = offset === 0 && elementCount(source.shape) === whole;
-    const row = matrix.strides[2];
-    if (covers && hasStrides(matrix, [rows * heads * width, width, heads * width, 1])) {
-      return { form: "packed", ...base };
-    }
-    if (covers && hasStrides(matrix, [heads * rows * width, rows * width, width, 1])) {
-      return { form: "split", ...base };
-    }
-    if (covers && hasStrides(matrix, [heads * rows * width, rows * width, 1, rows])) {
-      return { form: "transposed", ...base };
-    }
-    const single = batch * heads === 1 && rows > 1 && hasStrides(matrix, [0, 0, row, 1]);
-    if (single && offset + width <= row && elementCount(source.shape) === rows * row) {
-      return { form: "columns", ...base, start: offset, row };
-    }
+    const row = elementCount(source.shape) / (batch * rows);
+    const base = { source, rows, width, start: offset, row };
+    const inRow = Number.isInteger(row) && offset + heads * width <= row;
+    if (inRow && hasStrides(matrix, [rows * row, width, row, 1])) return { form: "packed", ...base };
+    if (row !== heads * width || offset !== 0) continue;
+    const [apart, whole] = [rows * width, heads * rows * width];
+    if (hasStrides(matrix, [whole, apart, width, 1])) return { form: "split", ...base };
+    if (hasStrides(matrix, [whole, apart, 1, rows])) return { form: "transposed", ...base };
   }
   throw new Error("a tensor is dense: its matrices lie one behind the other, if need be transposed");
 }
@@ -300,15 +291,14 @@ function appendAttention(builder: ModelBuilder, match: Match, target: Target): v
   if (!fits) reshaped(builder, output, result.shape, { name: resultNode.name, output: result.name });
 }
 
-/** The linear layer that makes an operand's source, cut to the operand's columns. */
-function layerBehind(
-  builder: ModelBuilder,
-  { form, source, start, width }: Operand,
-): LinearLayer | undefined {
-  if (form !== "packed" && form !== "columns") return undefined;
-  const node = builder.producerOf(builder.tensors.get(source.name)!);
+/** The linear layer that makes a packed operand, cut to the operand's columns. */
+function layerBehind(builder: ModelBuilder, operand: Operand, heads: number): LinearLayer | undefined {
+  if (operand.form !== "packed") return undefined;
+  const node = builder.producerOf(builder.tensors.get(operand.source.name)!);
   const layer = node && linearLayer(builder, node);
-  return layer && form === "columns" ? cutLayer(builder, layer, start, width) : layer;
+  // A reshape may have made rows of another length than the layer's.
+  if (!layer || layer.weights.shape[1] !== operand.row) return undefined;
+  return cutLayer(builder, layer, operand.start, heads * operand.width);
 }
 
 /** Whether a layer's constants change inside a tile unless each head has tiles of its own. */
@@ -323,22 +313,20 @@ function appendMatrix(
   { batch, heads }: Sizes,
   edge: number,
 ): [Tensor, boolean] {
-  const { form, rows, width, row, start } = operand;
+  const { form, rows, width, row } = operand;
   const source = builder.tensors.get(operand.source.name)!;
   switch (form) {
     case "packed": {
-      const layer = layerBehind(builder, operand);
-      return layer && wantsSplit(layer, heads, width, edge)
-        ? [appendLayer(builder, layer, [batch, rows], { heads, transposed: false }), true]
-        : [reshaped(builder, source, [batch, rows, heads * width]), false];
+      const layer = layerBehind(builder, operand, heads);
+      const split = layer !== undefined && wantsSplit(layer, heads, width, edge);
+      if (layer && (split || row !== heads * width)) {
+        const form = { heads: split ? heads : 1, transposed: false };
+        return [appendLayer(builder, layer, [batch, rows], form), split];
+      }
+      return [packedColumns(builder, operand, batch, heads), false];
     }
     case "split":
       return [reshaped(builder, source, [batch, heads, rows, width]), true];
-    case "columns": {
-      const layer = layerBehind(builder, operand);
-      if (layer) return [appendLayer(builder, layer, [batch, rows], { heads: 1, transposed: false }), false];
-      return [sliced(builder, reshaped(builder, source, [batch, rows, row]), start, width), false];
-    }
     case "transposed":
       return [transposed(builder, source, [batch, heads, width, rows], [0, 1, 3, 2]), true];
   }
@@ -351,23 +339,34 @@ function appendValues(
   { batch, heads, keys }: Sizes,
   edge: number,
 ): Tensor {
-  const { form, width, row, start } = operand;
+  const { form, width } = operand;
   const source = builder.tensors.get(operand.source.name)!;
   const shape = [batch, heads, width, keys];
   if (form === "transposed") return reshaped(builder, source, shape);
-  const layer = layerBehind(builder, operand);
-  if (layer) {
-    const apart = form === "packed" && wantsSplit(layer, heads, width, edge) ? heads : 1;
-    return reshaped(
-      builder,
-      appendLayer(builder, layer, [batch, keys], { heads: apart, transposed: true }),
-      shape,
-    );
+  if (form === "split") {
+    const turned = appendTurned(builder, builder.producerOf(source));
+    if (turned) return reshaped(builder, turned, shape);
+    return transposed(builder, source, [batch, heads, keys, width], [0, 1, 3, 2]);
   }
-  if (form === "split") return transposed(builder, source, [batch, heads, keys, width], [0, 1, 3, 2]);
-  const rows = reshaped(builder, source, [batch, keys, row]);
-  const columns = form === "columns" ? sliced(builder, rows, start, width) : rows;
-  return transposed(builder, columns, [batch, keys, heads, width], [0, 2, 3, 1]);
+  const layer = layerBehind(builder, operand, heads);
+  if (layer) {
+    const apart = wantsSplit(layer, heads, width, edge) ? heads : 1;
+    const turned = appendLayer(builder, layer, [batch, keys], { heads: apart, transposed: true });
+    return reshaped(builder, turned, shape);
+  }
+  const rows = packedColumns(builder, operand, batch, heads);
+  return transposed(builder, rows, [batch, keys, heads, width], [0, 2, 3, 1]);
+}
+
+/** The columns of a packed operand's heads: [batch, rows, heads·width]. */
+function packedColumns(
+  builder: ModelBuilder,
+  { source, rows, width, start, row }: Operand,
+  batch: number,
+  heads: number,
+): Tensor {
+  const whole = reshaped(builder, builder.tensors.get(source.name)!, [batch, rows, row]);
+  return row === heads * width ? whole : sliced(builder, whole, start, heads * width);
 }
 
 function sliced(builder: ModelBuilder, tensor: Tensor, start: number, width: number): Tensor {

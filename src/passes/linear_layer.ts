@@ -138,6 +138,46 @@ export function appendLayer(
   });
 }
 
+/**
+ * Appends the transpose of a product with constant weights, one matrix or one for each head: (x · w)ᵀ = wᵀ · xᵀ.
+ * Undefined if the node is no such product.
+ */
+export function appendTurned(builder: ModelBuilder, node: Node | undefined): Tensor | undefined {
+  if (node?.operator !== "RequantizedMatMul" || node.attributes.transA) return undefined;
+  const [x, weights, bias, ...constants] = node.inputs.map((name) => builder.tensors.get(name));
+  if (!weights?.data || x!.data) return undefined;
+  const rank = builder.tensors.get(node.outputs[0])!.shape.length;
+  const axis = node.attributes.axis as number;
+  const matrix = node.attributes.transB ? weights : moved(builder, weights, swapLast(weights.shape.length));
+  return builder.append({
+    operator: node.operator,
+    inputs: [matrix, x, bias && turnedBias(builder, bias), ...constants],
+    attributes: {
+      ...node.attributes,
+      axis: axis < rank - 2 ? axis : 2 * rank - 3 - axis,
+      transA: false,
+      transB: true,
+    },
+    name: `${node.name}:transposed`,
+  });
+}
+
+function turnedBias(builder: ModelBuilder, bias: Tensor): Tensor {
+  const shape = bias.shape.length === 1 ? [1, ...bias.shape] : bias.shape;
+  const perm = swapLast(shape.length);
+  const strides = stridesOf(shape);
+  const to = perm.map((axis) => shape[axis]);
+  const data = new Int32Array(elementCount(to));
+  gatherStrided(data, to, bias.data!, perm.map((axis) => strides[axis]));
+  return builder.parameter(`${bias.name}:transposed`, to, data);
+}
+
+/** Axes of a tensor of that rank, the last two exchanged. */
+function swapLast(rank: number): number[] {
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  return [...axes.slice(0, -2), rank - 1, rank - 2];
+}
+
 /** A Reshape, if the tensor has another shape. */
 export function reshaped(
   builder: ModelBuilder,

@@ -30,7 +30,10 @@ export interface OperandPlace {
   readonly offset: number;
 }
 
-/** One 64x64x64 job of ITA (ita.md, section 4). Jobs of a piece run in their order. */
+/**
+ * One 64x64x64 job of ITA (ita.md, section 4). Jobs of a piece run in their order. Places are those of whole tiles (or
+ * of a bias, of which 224 bytes may be read), so that a planner may bring and drop the tiles of a field one by one.
+ */
 export interface AcceleratorJob {
   readonly input: OperandPlace;
   readonly weights: OperandPlace;

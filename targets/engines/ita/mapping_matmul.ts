@@ -54,6 +54,8 @@ interface Product {
   readonly requants: readonly ItaRequant[];
   /** The constant operand in tiles, matrix after matrix, strip after strip; made when first asked for. */
   packed?: Uint8Array;
+  /** Parts of it that pieces have asked for, by offset and length: equal tables are one object. */
+  readonly tables: Map<string, Uint8Array>;
 }
 
 type Outcome = { readonly product: Product } | { readonly reason: string };
@@ -93,7 +95,7 @@ function analyse(view: NodeView): Outcome {
   }
   if (transA && (!a.data || b.data)) return { reason: "operand a is stored by columns" };
   if (!transB && !b.data) return { reason: "operand b is an activation that is not stored by columns" };
-  return { product: { ...base, requants } };
+  return { product: { ...base, requants, tables: new Map() } };
 }
 
 /** Strides of a bias along the axes of the result. */
@@ -121,7 +123,7 @@ function accessBias(bias: Tensor, shape: readonly number[]): Product["bias"] {
 /** Constants of ITA for each position along the requantisation's axis. */
 function requantsOf(
   view: NodeView,
-  product: Omit<Product, "requants">,
+  product: Omit<Product, "requants" | "tables">,
   bias: Range,
 ): ItaRequant[] | { reason: string } {
   const { axis, shift, signed, levels } = product.attributes;
@@ -157,7 +159,9 @@ function requantsOf(
 }
 
 /** Values that the sums of products can take. */
-function sumRange({ a, b, depth, attributes: { transA, transB } }: Omit<Product, "requants">): Range {
+function sumRange(
+  { a, b, depth, attributes: { transA, transB } }: Omit<Product, "requants" | "tables">,
+): Range {
   if (b.data) return constantRange(b, a.range, transB);
   if (a.data) return constantRange(a, b.range, !transA);
   const products = [a.range.min, a.range.max].flatMap((x) => [x * b.range.min, x * b.range.max]);
@@ -221,7 +225,11 @@ function constantTable(
     }
   }
   const offset = matrixIndex(operand.shape, index) * matrixBytes + start / tileEdge * stripBytes;
-  return product.packed.subarray(offset, offset + tilesOf(count) * stripBytes);
+  const bytes = tilesOf(count) * stripBytes;
+  const key = `${offset} ${bytes}`;
+  const table = product.tables.get(key) ?? product.packed.subarray(offset, offset + bytes);
+  product.tables.set(key, table);
+  return table;
 }
 
 /** The part of an activation that a piece reads: some rows of one matrix, and all of the inner dimension. */
