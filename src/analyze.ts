@@ -1,13 +1,12 @@
 // What a model holds and costs on a target, whether it fits, which engine runs what and why, and everything that is
 // in the way. Nothing is built.
 
-import { engineMappings } from "../targets/engines/registry.ts";
 import { AttoflowError } from "../targets/errors.ts";
 import type { Target } from "../targets/schema.ts";
 import type { Model } from "./model/types.ts";
+import { compileModel, unsupportedIn } from "./compile_model.ts";
 import { type ImportOptions, type Inspection, inspectModel } from "./onnx/import.ts";
-import { rewrite } from "./passes/pipeline.ts";
-import { plan, type UnsupportedNode, unsupportedNodes } from "./schedule/plan.ts";
+import type { UnsupportedNode } from "./schedule/plan.ts";
 import type { Program } from "./schedule/program.ts";
 import { costLines, layerTable, memoryTable } from "./schedule/summary.ts";
 
@@ -25,7 +24,7 @@ export interface AnalyzeOptions {
 export interface Analysis {
   /** The file: opset, operators as it names them, inputs, and what keeps it from being imported. */
   readonly file: Inspection;
-  /** The rewritten model, if the file can be imported. */
+  /** The model, rewritten where there is a program, if the file can be imported. */
   readonly model?: Model;
   /** Nodes that no engine of the target can run, all of them. */
   readonly unsupported: readonly UnsupportedNode[];
@@ -43,14 +42,13 @@ export interface Analysis {
 export function analyze({ bytes, import: importOptions, target, l1Bytes }: AnalyzeOptions): Analysis {
   const file = inspectModel(bytes, importOptions);
   if (!file.model) return { file, unsupported: [] };
-  const model = rewrite(file.model);
-  const unsupported = unsupportedNodes(model, target, engineMappings);
-  if (unsupported.length > 0) return { file, model, unsupported };
+  const unsupported = unsupportedIn(file.model, target);
+  if (unsupported.length > 0) return { file, model: file.model, unsupported };
   try {
-    return { file, model, unsupported, program: plan(model, target, engineMappings, { l1Bytes }) };
+    return { file, unsupported, ...compileModel(file.model, target, { l1Bytes }) };
   } catch (error) {
     if (!(error instanceof AttoflowError)) throw error;
-    return { file, model, unsupported, misfit: error };
+    return { file, model: file.model, unsupported, misfit: error };
   }
 }
 

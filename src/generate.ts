@@ -1,10 +1,10 @@
 // ONNX file in, folder with C project and image out.
 
 import { AttoflowError } from "../targets/errors.ts";
-import { engineMappings } from "../targets/engines/registry.ts";
 import { memoryOf } from "../targets/load.ts";
 import type { Manifest } from "../targets/manifest.ts";
 import type { Target } from "../targets/schema.ts";
+import { compileModel } from "./compile_model.ts";
 import { imageFiles, makeManifest } from "./emit/manifest.ts";
 import { replaceFolder } from "./emit/output_folder.ts";
 import { makeProject, writeProject } from "./emit/project.ts";
@@ -12,9 +12,7 @@ import { Symbols } from "./emit/symbols.ts";
 import { printName } from "./model/print.ts";
 import type { Model } from "./model/types.ts";
 import { importModel, type ImportOptions } from "./onnx/import.ts";
-import { rewrite } from "./passes/pipeline.ts";
 import { l1Budget } from "./schedule/budget.ts";
-import { plan } from "./schedule/plan.ts";
 import { costLines, memoryTable } from "./schedule/summary.ts";
 import type { Program } from "./schedule/program.ts";
 import { build } from "./toolchain/build.ts";
@@ -54,8 +52,8 @@ export interface Generated {
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { bytes, target } = options;
-  const model = rewrite(importModel(bytes, options.import));
-  const program = plan(model, target, engineMappings, { l1Bytes: options.l1Bytes });
+  const imported = importModel(bytes, options.import);
+  const { model, program } = compileModel(imported, target, { l1Bytes: options.l1Bytes });
   const compiler = await findCompiler(options.cc);
   const symbols = new Symbols(program);
   const project = await makeProject(program, model, target, symbols, {

@@ -6,7 +6,9 @@ import type { SocObserver } from "../../runtime/soc/observer.ts";
 import { matchInputs, matchOutputs } from "../../runtime/validate/match.ts";
 import { readNpz } from "../../runtime/validate/npz.ts";
 import { type InferenceReport, type Summary, validateSession } from "../../runtime/validate/validate.ts";
-import { rewrite } from "../passes/pipeline.ts";
+import { targetSchema } from "../../targets/schema.ts";
+import { compileModel } from "../compile_model.ts";
+import type { Model } from "../model/types.ts";
 import { readFile } from "./files.ts";
 import { readGeneratedModel, referenceOf } from "./reference.ts";
 
@@ -70,7 +72,13 @@ export async function* validate(
   return yield* validateSession(session, inferences, {
     reference: referenceOf(model),
     // Layers are those of the rewritten model: the passes have renamed and fused some of the file's nodes.
-    ...(options.layers ? { layerReference: referenceOf(rewrite(model)) } : {}),
+    ...(options.layers ? { layerReference: referenceOf(compiledAs(model, manifest)) } : {}),
     ...(expected ? { expected } : {}),
   });
+}
+
+/** The model as the image was made of it: the same rewrites for the same target and as much L1. */
+function compiledAs(model: Model, manifest: GeneratedImage["manifest"]): Model {
+  const l1 = manifest.memories.find(({ role }) => role === "l1");
+  return compileModel(model, targetSchema.parse(manifest.target), { l1Bytes: l1?.size }).model;
 }

@@ -21,6 +21,8 @@ export type { Engines } from "./choose_engine.ts";
 export interface PlanOptions {
   /** Use no more than so many bytes of L1, stacks and runtime included. */
   readonly l1Bytes?: number;
+  /** What the passes say of nodes that they left alone for an engine, by node. */
+  readonly notes?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -38,7 +40,7 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
   if (unsupported.length > 0) throw refusal(model, target, unsupported);
 
   const budget = l1Budget(target, options.l1Bytes);
-  const planner = new LayerPlanner(target, engines, storage, budget);
+  const planner = new LayerPlanner(target, engines, storage, budget, options.notes);
   for (const node of model.nodes) planner.add(viewOf(model, node));
   for (const copy of storage.finalCopies) planner.addCopy(copy, { name: copy.to.name, operator: "Copy" });
 

@@ -23,6 +23,24 @@ type Rejections = Layer["rejections"];
 /** A layer whose steps have no order and no times yet. */
 export type PlannedLayer = Omit<Layer, "steps" | "estimatedCycles">;
 
+/** Not even the smallest piece of a node fits L1. */
+export class LayerMisfit extends AttoflowError {
+  readonly node: string;
+  readonly operator: string;
+
+  /** @param reason what is too large, by how much */
+  constructor(
+    { name, operator }: Pick<Node, "name" | "operator">,
+    readonly reason: string,
+    what: string,
+    details: { where: string; hint: string },
+  ) {
+    super(what, details);
+    this.node = name;
+    this.operator = operator;
+  }
+}
+
 /** Plans layers one by one and collects what they share. */
 export class LayerPlanner {
   readonly layers: PlannedLayer[] = [];
@@ -40,6 +58,8 @@ export class LayerPlanner {
     readonly engines: Engines,
     readonly storage: Storage,
     readonly budget: L1Budget,
+    /** What the passes say of nodes that they left alone, by node. */
+    readonly notes: ReadonlyMap<string, string> = new Map(),
   ) {}
 
   /** Adds the layer of a node. Throws {@link AttoflowError} if not even one piece of it fits L1. */
@@ -52,7 +72,10 @@ export class LayerPlanner {
       return this.#addNothing(node, "its result has no elements");
     }
     const offers = enginesFor(view, this.target, this.engines);
-    const rejections = [...offers.rejections];
+    const note = this.notes.get(node.name);
+    const rejections = offers.rejections.map((rejection) =>
+      note !== undefined && rejection.engine === "ita" ? { ...rejection, reason: note } : rejection
+    );
     for (const choice of offers.choices) {
       const tiled = this.#tile(view, choice);
       if ("pieces" in tiled) {
@@ -165,12 +188,17 @@ export class LayerPlanner {
       `(largest operand: ${printName(largest.tensor)}, ${largest.bytes} bytes)`;
   }
 
-  #doesNotFit(node: Node, reason: string): AttoflowError {
+  #doesNotFit(node: Node, reason: string): LayerMisfit {
     const { memory, size, reserved } = this.budget;
-    return new AttoflowError(`layer ${this.layers.length}, ${nodeText(node)}, does not fit: ${reason}`, {
-      where: this.target.name,
-      hint: `${memory} has ${size} bytes, ${reserved} of them for stacks and the runtime.`,
-    });
+    return new LayerMisfit(
+      node,
+      reason,
+      `layer ${this.layers.length}, ${nodeText(node)}, does not fit: ${reason}`,
+      {
+        where: this.target.name,
+        hint: `${memory} has ${size} bytes, ${reserved} of them for stacks and the runtime.`,
+      },
+    );
   }
 }
 
