@@ -61,8 +61,9 @@ export class IntegerBuilder {
   /** Adds a constant; its range is that of its elements. */
   constant(name: TensorName, shape: readonly number[], data: Int8Array | Int32Array): TensorName {
     const dtype: DType = data instanceof Int8Array ? "int8" : "int32";
-    const range = { min: Math.min(...data), max: Math.max(...data) };
-    this.#tensors.set(name, { name, dtype, shape, range, data });
+    let [min, max] = [Infinity, -Infinity];
+    for (const value of data) [min, max] = [Math.min(min, value), Math.max(max, value)];
+    this.#tensors.set(name, { name, dtype, shape, range: { min, max }, data });
     return name;
   }
 
