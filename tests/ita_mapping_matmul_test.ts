@@ -105,6 +105,31 @@ Deno.test("any shape, any constant operand, bias and requantisation: what the op
   assert.ok(refused < 10, `${refused} of 60 were refused`);
 });
 
+Deno.test("the longest inner dimension: 15 tiles, the last one not full", async () => {
+  const target = await targetWith();
+  const random = new Random(6);
+  for (const depth of [960, 959]) {
+    const inputs = [
+      randomTensor(random, [65, depth], int8),
+      randomTensor(random, [depth, 70], int8, { constant: true }),
+      parameter(
+        "bias",
+        randomTensor(random, [70], { min: -(2 ** 23), max: 2 ** 23 - 1 }, { dtype: "int32" }).data,
+      ),
+      parameter("mul", [200]),
+      parameter("add", [0]),
+    ];
+    const view = viewOf("RequantizedMatMul", inputs.map(({ tensor }) => tensor), {
+      axis: -1,
+      shift: 22,
+      signed: true,
+      levels: 256,
+    });
+    const machine = new PieceMachine(1 << 20);
+    assert.deepEqual(machine.run(view, inputs, piecesOf(view), target), referenceOf(view, inputs));
+  }
+});
+
 /** Reason for a product of [100, K] by constant [K, 80], or of two activations. */
 async function refusal(change: {
   a?: { min: number; max: number };
