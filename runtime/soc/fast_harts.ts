@@ -6,16 +6,20 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
-import { imports, interpreterModule, memoryPages } from "../hart/translate/interpreter.ts";
+import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
 import {
   counterShift,
   hartRecord,
   type Layout,
   layOut,
   longestQuantum,
+  pageBytes,
   reason,
 } from "../hart/translate/layout.ts";
+import { packRegions, unpackRegions, WordHash } from "../hart/translate/region_cache.ts";
+import { sourceStamp } from "../hart/translate/stamp.ts";
 import { Translator, type TranslatorStatistics } from "../hart/translate/translator.ts";
+import type { Cache } from "../cache.ts";
 import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
@@ -29,6 +33,8 @@ export interface FastOptions {
   readonly translate?: boolean;
   /** Instructions that are interpreted on behalf of a block before it is translated. */
   readonly patience?: number;
+  /** Where translated code is kept between runs. */
+  readonly cache?: Cache;
 }
 
 const defaultQuantum = 1000, quantumOfOne = 2 ** 18;
@@ -56,6 +62,12 @@ export class FastHarts implements HartEngine {
   readonly #run: Run;
   readonly #quantum: number;
   readonly #translate: boolean;
+  readonly #cache: Cache | undefined;
+  /** What tells this translator, on this target, from others in the cache; and where this image's regions are. */
+  readonly #key: string | undefined;
+  #regionsName: string | undefined;
+  /** Regions translated when they were last kept. */
+  #saved = 0;
   /** Each hart's time. */
   readonly #clock: Float64Array;
   /** Time of the latest arrival at the barrier that harts wait at. */
@@ -69,22 +81,23 @@ export class FastHarts implements HartEngine {
   constructor(target: Target, options: FastOptions = {}) {
     const harts = hartCount(target), { core } = target.harts;
     try {
-      this.#guest = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
-      this.#own = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
+      this.#guest = new WebAssembly.Memory({ initial: guestPages, maximum: guestPages });
     } catch (cause) {
-      throw new AttoflowError("fast timing needs 8 GiB of address space, which this machine does not give", {
+      throw new AttoflowError("fast timing needs 4 GiB of address space, which this machine does not give", {
         hint: "Nothing is used but what programs touch. Lift the limit (ulimit -v), or use --timing exact.",
         cause,
       });
     }
     this.space = this.#guest.buffer as ArrayBuffer;
-    this.#words = new Int32Array(this.#own.buffer);
     const near = target.memories.filter(({ role }) => role === "l1");
     const far = target.memories.filter(({ role }) => role === "l2");
     this.#layout = layOut(harts, [
       ...near.map(({ base, size }) => ({ base, size, memory: "near" as const, code: false })),
       ...far.map(({ base, size }) => ({ base, size, memory: "far" as const, code: true })),
     ]);
+    const ownPages = this.#layout.end / 65536;
+    this.#own = new WebAssembly.Memory({ initial: ownPages, maximum: ownPages });
+    this.#words = new Int32Array(this.#own.buffer);
     this.#store = new BlockStore(this.#layout, this.#guest, this.#own, {
       outstandingLoads: core.outstandingLoads,
       outstandingMemory: core.outstandingMemory,
@@ -95,7 +108,14 @@ export class FastHarts implements HartEngine {
     const given = {
       [imports.module]: { [imports.guest]: this.#guest, [imports.own]: this.#own, [imports.regions]: table },
     };
-    const interpreter = new WebAssembly.Module(interpreterModule(this.#layout));
+    const stamp = options.cache && sourceStamp();
+    if (stamp !== undefined) {
+      this.#cache = options.cache;
+      const key = new WordHash();
+      for (const char of JSON.stringify([stamp, this.#layout, core])) key.add(char.charCodeAt(0));
+      this.#key = key.text;
+    }
+    const interpreter = new WebAssembly.Module(this.#interpreter());
     this.#run = new WebAssembly.Instance(interpreter, given).exports.run as Run;
     this.#translator = new Translator(this.#layout, this.#store, this.#guest, this.#own, table);
     this.#translate = options.translate ?? true;
@@ -104,6 +124,15 @@ export class FastHarts implements HartEngine {
       throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longestQuantum}`);
     }
     this.#clock = new Float64Array(harts);
+  }
+
+  #interpreter(): Uint8Array<ArrayBuffer> {
+    const name = `interpreter-${this.#key}`;
+    const kept = this.#cache?.read(name);
+    if (kept) return kept as Uint8Array<ArrayBuffer>;
+    const made = interpreterModule(this.#layout);
+    this.#cache?.write(name, made);
+    return made;
   }
 
   /** What has been translated so far. */
@@ -122,6 +151,24 @@ export class FastHarts implements HartEngine {
 
   loaded(image: Image): void {
     this.#translator.expectCode(image);
+    if (!this.#cache || !this.#translate) return;
+    const hash = new WordHash();
+    hash.add(image.entry);
+    for (const { kind, address, size } of image.symbols) {
+      if (kind !== "function") continue;
+      for (let pc = address - address % 4; pc < address + size; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
+    }
+    this.#regionsName = `regions-${this.#key}-${hash.text}`;
+    const kept = this.#cache.read(this.#regionsName);
+    if (kept) this.#translator.offer(unpackRegions(kept));
+  }
+
+  /** Keeps what has been translated for later runs of the same image. */
+  save(): void {
+    const { regions } = this.#translator.statistics;
+    if (!this.#cache || this.#regionsName === undefined || regions === this.#saved) return;
+    this.#saved = regions;
+    this.#cache.write(this.#regionsName, packRegions(this.#translator.keep()));
   }
 
   invalidate(address: number, bytes: number): void {
@@ -237,9 +284,14 @@ export class FastHarts implements HartEngine {
   /** Sees to it that writes to a block's code are noticed. */
   #noteCode(stored: StoredBlock): void {
     const { block: { start, end } } = stored;
-    this.#parts.access.noteCode(start);
-    this.#parts.access.noteCode(end);
+    const { access } = this.#parts;
+    access.noteCode(start);
+    access.noteCode(end);
     this.#translator.noteCode(stored);
+    for (const [from, bytes] of (this.#translate && this.#translator.reuse(stored)) || []) {
+      for (let page = from; page < from + bytes; page += pageBytes) access.noteCode(page);
+      access.noteCode(from + bytes - 4);
+    }
   }
 
   /** A hart has come to the barrier or to a wfi. The last one to come need not be the last in time. */

@@ -94,7 +94,7 @@ export class SlowPath {
       next = outward.next;
       this.parked = outcome === parked;
       if (what === kind.load || what === kind.store || what === kind.atomic) {
-        this.#finishAccess(hart, cycle);
+        this.#finishAccess(hart, compute(index, a, b, imm, pc), cycle);
       }
       outward.parts.writeBack.settle(hart, Infinity);
       if (outcome === flushed || isFenceInstruction[index]) {
@@ -110,9 +110,9 @@ export class SlowPath {
   }
 
   /** Does the access that has been issued, at once. */
-  #finishAccess(hart: number, cycle: number): void {
-    const { access, outward: { parts: { loadStore } }, near, far } = this.#parts;
-    this.#region = loadStore.oldestRegion(hart);
+  #finishAccess(hart: number, address: number, cycle: number): void {
+    const { access, outward: { parts: { loadStore }, environment }, near, far } = this.#parts;
+    this.#region = environment.find(address)!;
     access.perform(hart, cycle, this.#region.kind === "tcdm" && near ? near : far);
     loadStore.grant(hart, cycle);
   }

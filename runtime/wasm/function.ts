@@ -35,6 +35,12 @@ export interface BranchHint {
   readonly likely: boolean;
 }
 
+/** A function's body in the binary format (variables, then code), and the hints for its branches. */
+export interface FinishedFunction {
+  readonly body: Uint8Array;
+  readonly hints: readonly BranchHint[];
+}
+
 /** The body of a function while it is written. Made by `ModuleBuilder.define`. */
 export class FunctionBuilder {
   readonly #code = new ByteSink();
@@ -138,8 +144,8 @@ export class FunctionBuilder {
     this.#code.byte(opcode.unreachable);
   }
 
-  /** The body in the binary format (variables, then code), and the hints for its branches. */
-  finish(): { body: Uint8Array; hints: BranchHint[] } {
+  /** What has been written. */
+  finish(): FinishedFunction {
     const out = new ByteSink();
     out.unsigned(this.#locals.length);
     for (const type of this.#locals) {

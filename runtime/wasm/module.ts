@@ -3,7 +3,7 @@
 
 import { ByteSink } from "./bytes.ts";
 import { type FunctionReference, type FunctionType, Local, typeCodes, type ValueType } from "./expression.ts";
-import { type BranchHint, FunctionBuilder } from "./function.ts";
+import { type BranchHint, type FinishedFunction, FunctionBuilder } from "./function.ts";
 
 /** Type of a function. */
 export interface Signature<P extends readonly ValueType[], R extends ValueType | "none"> {
@@ -41,7 +41,7 @@ export class ModuleBuilder {
   readonly #functionTypes: number[] = [];
   readonly #bodies: Uint8Array[] = [];
   /** For each function with hints: its index and they. */
-  readonly #hints: [number, BranchHint[]][] = [];
+  readonly #hints: [number, readonly BranchHint[]][] = [];
   #importedFunctions = 0;
   #memories = 0;
   #ownMemory: number | undefined;
@@ -92,6 +92,18 @@ export class ModuleBuilder {
     out.unsigned(this.#typeIndex(signature));
     this.#imports.push(out.bytes);
     return { index: this.#importedFunctions++, parameters: signature.parameters, result: signature.result };
+  }
+
+  /** Takes a function's body that was finished for another module with the same imports and types. */
+  adopt(
+    signature: Signature<readonly ValueType[], ValueType | "none"> & { readonly export: string },
+    { body, hints }: FinishedFunction,
+  ): void {
+    const index = this.#importedFunctions + this.#bodies.length;
+    this.#functionTypes.push(this.#typeIndex(signature));
+    this.#export(signature.export, external.function, index);
+    this.#bodies.push(body);
+    if (hints.length > 0) this.#hints.push([index, hints]);
   }
 
   /**

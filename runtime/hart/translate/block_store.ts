@@ -9,6 +9,7 @@ import {
   headerFlags,
   type Layout,
   lineBits,
+  pageBytes,
   rememberedTargets,
   runOn,
   stepRecord,
@@ -60,6 +61,7 @@ export class BlockStore {
     this.#words = layout.windows.map(({ base, size }) => new Int32Array(guest.buffer, base, size >>> 2));
     this.#next = layout.arena;
     for (const window of layout.windows) this.free(window, window.base);
+    this.#emptyPages();
   }
 
   /** The block at an address if it has been executed. */
@@ -111,13 +113,12 @@ export class BlockStore {
     const block = readBlock(start, this.#source);
     const costs = costsOf(block, this.#parameters, this.#source);
     const bytes = header.bytes + (block.steps.length + 1) * stepRecord.bytes + rememberedTargets * 4;
-    if (this.#next + bytes > this.#layout.end) this.clear();
-    const stored = { block, costs, address: this.#next };
-    this.#next += bytes;
+    if (this.#next + bytes + pageBytes > this.#layout.end) this.#clear();
+    const stored = { block, costs, address: this.#take(bytes) };
     this.#write(stored);
     this.#stored.set(start, stored);
     this.#byAddress.set(stored.address, stored);
-    this.#ownWords[(window.blocks + start - window.base) >>> 2] = stored.address;
+    this.#ownWords[this.#entry(window, start)] = stored.address;
     this.guard(block.start, Math.max(block.end - block.start, 4));
     return stored;
   }
@@ -154,11 +155,19 @@ export class BlockStore {
   /** Whether any line of a span is guarded. */
   isGuarded(address: number, bytes: number): boolean {
     const window = this.windowOf(address);
-    if (!window) return false;
+    return window !== undefined && this.#lines(window, address, bytes).some((line) => line !== 0);
+  }
+
+  /** Whether all lines of a span are guarded. */
+  isAllGuarded(address: number, bytes: number): boolean {
+    const window = this.windowOf(address);
+    return window !== undefined && this.#lines(window, address, bytes).every((line) => line !== 0);
+  }
+
+  #lines(window: Window, address: number, bytes: number): Uint8Array {
     const first = (address - window.base) >>> lineBits;
     const last = (Math.min(address + bytes, window.base + window.size) - 1 - window.base) >>> lineBits;
-    const lines = this.#ownBytes.subarray(window.guarded + first, window.guarded + last + 1);
-    return lines.some((line) => line !== 0);
+    return this.#ownBytes.subarray(window.guarded + first, window.guarded + last + 1);
   }
 
   /** Sends writes to a span to the slow path from now on. */
@@ -199,18 +208,46 @@ export class BlockStore {
     return dropped;
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    for (const each of [...this.#stored.values()]) this.#forget(each);
+  #take(bytes: number): number {
+    const address = this.#next;
+    this.#next += bytes;
+    return address;
+  }
+
+  /** Index of the word that names the block at an address; makes the map of its page. */
+  #entry({ base, pages }: Window, start: number): number {
+    const page = (pages >>> 2) + Math.floor((start - base) / pageBytes);
+    if (this.#ownWords[page] === this.#layout.emptyMap) {
+      const map = this.#ownWords[page] = this.#take(pageBytes);
+      this.#ownWords.fill(0, map >>> 2, (map + pageBytes) >>> 2);
+    }
+    return (this.#ownWords[page] + (start - base) % pageBytes) >>> 2;
+  }
+
+  /** Forgets everything, for there is no room left. */
+  #clear(): void {
+    this.onClear();
+    this.#stored.clear();
+    this.#byAddress.clear();
     this.#decoded.clear();
     this.#next = this.#layout.arena;
+    this.#emptyPages();
+  }
+
+  /** Called before everything is forgotten. */
+  onClear = (): void => {};
+
+  #emptyPages(): void {
+    for (const { code, pages, size } of this.#layout.windows) {
+      const first = pages >>> 2;
+      if (code) this.#ownWords.fill(this.#layout.emptyMap, first, first + Math.ceil(size / pageBytes));
+    }
   }
 
   #forget({ block: { start }, address }: StoredBlock): void {
     this.#stored.delete(start);
     this.#byAddress.delete(address);
-    const window = this.windowOf(start)!;
-    this.#ownWords[(window.blocks + start - window.base) >>> 2] = 0;
+    this.#ownWords[this.#entry(this.windowOf(start)!, start)] = 0;
   }
 
   #write({ block, costs, address }: StoredBlock): void {

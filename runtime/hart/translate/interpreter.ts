@@ -17,6 +17,7 @@ import {
   type Layout,
   leavingCost,
   lineBits,
+  pageBytes,
   reason,
   rememberedTargets,
   stepRecord,
@@ -48,14 +49,19 @@ export function within(window: Pick<Window, "base" | "size">, address: Word, byt
 /** Cycles as an amount to subtract from the counter. */
 const cycles = (amount: Word) => i64.shl(i64.extend_i32_u(amount), i64.const(BigInt(counterShift)));
 
+const pageBits = Math.log2(pageBytes);
+
 /** Imports of the tiers' modules: `guest` and `own` memories and `regions`, the table of functions. */
 export const imports = { module: "e", guest: "g", own: "o", regions: "r" } as const;
 
-/**
- * Both memories are as large as addresses reach: declared so, V8 knows that they never move. Only what is touched is
- * ever backed by the machine.
- */
-export const memoryPages = 65536;
+/** The guest's memory is as large as addresses reach. Only what is touched is ever backed by the machine. */
+export const guestPages = 65536;
+
+/** Gives a module of the tiers its memories. */
+export function importMemories(module: ModuleBuilder): void {
+  module.importMemory(imports.module, imports.guest, guestPages);
+  module.importMemory(imports.module, imports.own, 1);
+}
 
 /** Type of a region: takes the address of a hart's record, returns where it left off (see `exit`). */
 export const regionType = { parameters: ["i32"], result: "i32" } as const;
@@ -66,8 +72,7 @@ export const regionType = { parameters: ["i32"], result: "i32" } as const;
  */
 export function interpreterModule(layout: Layout): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory(imports.module, imports.guest, memoryPages);
-  module.importMemory(imports.module, imports.own, memoryPages);
+  importMemories(module);
   module.importTable(imports.module, imports.regions);
   const region = module.type(regionType);
   const interpret = module.define(
@@ -85,7 +90,10 @@ export function interpreterModule(layout: Layout): Uint8Array<ArrayBuffer> {
       body.set(block, zero);
       for (const window of layout.windows.filter(({ code }) => code)) {
         body.if(within(window, pc, 4), () => {
-          body.set(block, word(i32.sub(pc, constant(window.base)), window.blocks));
+          const offset = i32.sub(pc, constant(window.base));
+          const page = i32.shl(i32.shr_u(offset, constant(pageBits)), constant(2));
+          body.set(block, word(page, window.pages));
+          body.set(block, word(i32.add(block, i32.and(offset, constant(pageBytes - 4)))));
         });
       }
     };
@@ -125,6 +133,7 @@ export function interpreterModule(layout: Layout): Uint8Array<ArrayBuffer> {
       body.branchIf(again, i32.eqz(work));
       find();
       body.branchIf(again, i32.eqz(block));
+      body.branchIf(again, i32.ne(word(block, header.region), zero));
       body.set(work, i32.sub(word(block, header.patience), work));
       body.do(i32.store(block, work, header.patience, own));
       body.if(i32.lt_s(work, zero), () => leave(reason.hot));

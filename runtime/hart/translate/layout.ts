@@ -88,8 +88,11 @@ export interface Window {
   readonly memory: MemoryClass;
   /** Whether the tiers run code from there. */
   readonly code: boolean;
-  /** Memory 1: one word for each guest word, the block that starts there or 0. Only where code may be. */
-  readonly blocks: number;
+  /**
+   * Memory 1: one word for each page of the guest, the address of that page's map; only where code may be. A map has a
+   * word for each guest word: the block that starts there, or 0.
+   */
+  readonly pages: number;
   /** Memory 1: one byte for each line, not 0 if writes to it are for the slow path: it holds code, or is watched. */
   readonly guarded: number;
   /** Memory 1: word with the address from which on no line is guarded. */
@@ -128,21 +131,27 @@ export const reason = {
 /** What a region's leaving for the interpreter takes from its patience. */
 export const leavingCost = 16;
 
+/** Bytes of a guest's page, and of its map. */
+export const pageBytes = 4096;
+
 /** Where everything lies in memory 1. */
 export interface Layout {
   readonly windows: readonly Window[];
-  /** First byte for blocks, and the end of memory 1. */
+  /** The map of pages without blocks: all zeros. */
+  readonly emptyMap: number;
+  /** First byte for blocks and maps, and the end of memory 1. */
   readonly arena: number;
   readonly end: number;
 }
 
-const page = 65536;
-const arenaBytes = 64 << 20;
+const memoryPage = 65536;
+/** Room for blocks and maps: some tens of thousands of blocks. */
+const arenaBytes = 16 << 20;
 
 /** Lays memory 1 out for a number of harts and the memories that hold code and data. */
 export function layOut(
   harts: number,
-  memories: readonly Omit<Window, "blocks" | "guarded" | "free">[],
+  memories: readonly Omit<Window, "pages" | "guarded" | "free">[],
 ): Layout {
   let at = harts * hartRecord.bytes;
   const take = (bytes: number) => {
@@ -152,10 +161,10 @@ export function layOut(
   };
   const windows = memories.map((memory) => ({
     ...memory,
-    blocks: memory.code ? take(memory.size) : 0,
+    pages: memory.code ? take(4 * Math.ceil(memory.size / pageBytes)) : 0,
     guarded: take((memory.size >>> lineBits) + 1),
     free: take(4),
   }));
-  const arena = take(arenaBytes);
-  return { windows, arena, end: Math.ceil(at / page) * page };
+  const emptyMap = take(pageBytes), arena = take(arenaBytes);
+  return { windows, emptyMap, arena, end: Math.ceil(at / memoryPage) * memoryPage };
 }

@@ -1,27 +1,34 @@
-// The translator: turns the region around a hot block into WebAssembly, and takes it back when code changes.
+// The translator: turns the region around a hot block into WebAssembly, and takes it back when code changes. Regions
+// of earlier runs come from a cache.
 
 import type { Image } from "../../image/types.ts";
+import { FunctionBuilder } from "../../wasm/function.ts";
+import { Local } from "../../wasm/expression.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
 import type { BlockStore, StoredBlock } from "./block_store.ts";
 import { type Flow, order } from "./flow.ts";
 import type { Bounds, Expectation } from "./guards.ts";
-import { imports, memoryPages, regionType } from "./interpreter.ts";
-import { amongGuarded, type Layout, leavingCost, type Window } from "./layout.ts";
-import { collect, defaultLimits, type Placed, type RegionLimits } from "./region.ts";
+import { importMemories, imports, regionType } from "./interpreter.ts";
+import { amongGuarded, type Layout, leavingCost } from "./layout.ts";
+import { collect, defaultLimits, lastStep, type Placed, type RegionLimits } from "./region.ts";
+import { joinSpans, type KeptRegion, type Span, touches, WordHash } from "./region_cache.ts";
 import { RegionWriter } from "./region_writer.ts";
 
 /** A region that may be called. */
 interface Region {
   readonly root: StoredBlock;
   readonly slot: number;
-  readonly blocks: ReadonlySet<StoredBlock>;
+  readonly kept: KeptRegion;
 }
 
 /** What the translator has done so far. */
 export interface TranslatorStatistics {
+  /** Regions translated, with their instructions and their bytes of WebAssembly. */
   regions: number;
   instructions: number;
   bytes: number;
+  /** Regions taken over from an earlier run. */
+  reused: number;
   /** Regions given up because code was written, or executed where only data was expected. */
   dropped: number;
 }
@@ -43,7 +50,16 @@ export class Translator {
   readonly #attempts = new Map<number, number>();
   readonly #freeSlots: number[] = [];
   #slots = 1;
-  readonly statistics: TranslatorStatistics = { regions: 0, instructions: 0, bytes: 0, dropped: 0 };
+  /** Regions of earlier runs by root, and their module once it has been made. */
+  readonly #kept = new Map<number, { region: KeptRegion; name: string }>();
+  #keptExports: WebAssembly.Exports | undefined;
+  readonly statistics: TranslatorStatistics = {
+    regions: 0,
+    instructions: 0,
+    bytes: 0,
+    reused: 0,
+    dropped: 0,
+  };
 
   constructor(
     layout: Layout,
@@ -57,15 +73,16 @@ export class Translator {
     this.#store = store;
     this.#table = table;
     this.#limits = limits;
+    store.onClear = () => this.#dropAll();
     this.#imports = { [imports.module]: { [imports.guest]: guest, [imports.own]: own } };
   }
 
-  /** Takes from an image where its code ends, so that stores beyond need not look out for code. */
+  /** Takes from an image where its code is, so that stores beyond need not look out for code. */
   expectCode(image: Image): void {
-    for (const window of this.#layout.windows.filter(({ code }) => code)) {
-      const ends = image.symbols.filter(({ kind, address }) => kind === "function" && isIn(window, address))
-        .map(({ address, size }) => address + size);
-      if (ends.length > 0) this.#store.free(window, Math.ceil(Math.max(...ends) / 64) * 64);
+    for (const { kind, address, size } of image.symbols) {
+      if (kind === "function" && size > 0 && this.#store.windowOf(address)?.code) {
+        this.#store.guard(address, size);
+      }
     }
     this.#store.takeNews();
     this.#dropAll();
@@ -92,26 +109,70 @@ export class Translator {
     const attempt = (this.#attempts.get(root.block.start) ?? 0) + 1;
     this.#attempts.set(root.block.start, attempt);
     const flow = order(collect(this.#store, root, this.#limits));
-    const bytes = this.#moduleOf(flow);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
-    const slot = this.#regions.get(root)?.slot ?? this.#takeSlot();
-    this.#table.set(slot, instance.exports.f as () => void);
-    this.#store.setRegion(root, slot);
+    const kept = this.#write(root, flow);
+    const bytes = this.#moduleOf([{ region: kept, name: "f" }]);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
+    this.#install(root, kept, exports.f as () => void);
     this.#store.setPatience(root, attempt < attempts ? leavings * leavingCost * 4 ** attempt : never);
-    const blocks = new Set(flow.nodes.flatMap(({ placed }) => placed.map(({ stored }) => stored)));
-    this.#regions.set(root, { root, slot, blocks });
     this.statistics.regions++;
     this.statistics.bytes += bytes.length;
-    this.statistics.instructions += flow.nodes.reduce((sum, { placed }) => sum + placed.length, 0);
+    this.statistics.instructions += kept.instructions;
+  }
+
+  /** Keeps regions of an earlier run in readiness. */
+  offer(regions: readonly KeptRegion[]): void {
+    for (const [i, region] of regions.entries()) this.#kept.set(region.root, { region, name: `f${i}` });
+  }
+
+  /** Lets a block start a region of an earlier run if there is one and it still holds. Returns its code. */
+  reuse(root: StoredBlock): readonly Span[] | undefined {
+    const found = this.#kept.get(root.block.start);
+    if (!found || !this.#holds(found.region)) return undefined;
+    this.#keptExports ??= new WebAssembly.Instance(
+      new WebAssembly.Module(this.#moduleOf([...this.#kept.values()])),
+      this.#imports,
+    ).exports;
+    this.#install(root, found.region, this.#keptExports[found.name] as () => void);
+    this.#store.setPatience(root, leavings * leavingCost);
+    this.statistics.reused++;
+    return found.region.spans;
+  }
+
+  /** The regions worth keeping: those in use, and those of earlier runs that were not asked for. */
+  keep(): KeptRegion[] {
+    const all = new Map([...this.#kept].map(([root, { region }]) => [root, region]));
+    for (const { kept } of this.#regions.values()) all.set(kept.root, kept);
+    return [...all.values()];
   }
 
   /** Forgets all code in a span, which has been written. */
   drop(address: number, bytes: number): void {
-    const dropped = this.#store.drop(address, bytes);
-    if (dropped.length === 0) return;
+    this.#store.drop(address, bytes);
     for (const region of [...this.#regions.values()]) {
-      if (dropped.some((block) => region.blocks.has(block))) this.#dropRegion(region);
+      if (touches(region.kept.spans, address, bytes)) this.#dropRegion(region);
     }
+  }
+
+  /** Whether a region's code is what it was, all guarded, and its stores stay clear of guarded lines. */
+  #holds({ spans, code, free }: KeptRegion): boolean {
+    return this.#layout.windows.every((window, i) => this.#store.freeFrom(window) <= free[i]) &&
+      spans.every(([start, bytes]) => this.#store.isAllGuarded(start, bytes)) &&
+      this.#hash(spans) === code;
+  }
+
+  #hash(spans: readonly Span[]): string {
+    const hash = new WordHash();
+    for (const [start, bytes] of spans) {
+      for (let pc = start; pc < start + bytes; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
+    }
+    return hash.text;
+  }
+
+  #install(root: StoredBlock, kept: KeptRegion, run: () => void): void {
+    const slot = this.#regions.get(root)?.slot ?? this.#takeSlot();
+    this.#table.set(slot, run);
+    this.#store.setRegion(root, slot);
+    this.#regions.set(root, { root, slot, kept });
   }
 
   #dropAll(): void {
@@ -133,18 +194,30 @@ export class Translator {
     return this.#slots++;
   }
 
-  #moduleOf(flow: Flow): Uint8Array<ArrayBuffer> {
-    const module = new ModuleBuilder();
-    module.importMemory(imports.module, imports.guest, memoryPages);
-    module.importMemory(imports.module, imports.own, memoryPages);
+  #write(root: StoredBlock, flow: Flow): KeptRegion {
+    const body = new FunctionBuilder(regionType.parameters);
     const context = {
       layout: this.#layout,
       expect: (access: Placed) => this.#expect(access),
       bounds: (window: number, stores: boolean) => this.#bounds(window, stores),
     };
-    module.define({ ...regionType, export: "f" }, (body, core) => {
-      new RegionWriter(body, core, flow, context).write();
-    });
+    new RegionWriter(body, new Local("i32", 0), flow, context).write();
+    body.unreachable();
+    const spans = joinSpans(flow.nodes.map((node): Span => [node.start, lastStep(node).pc + 4 - node.start]));
+    return {
+      root: root.block.start,
+      made: body.finish(),
+      spans,
+      code: this.#hash(spans),
+      free: this.#layout.windows.map((window) => this.#store.freeFrom(window)),
+      instructions: flow.nodes.reduce((sum, { placed }) => sum + placed.length, 0),
+    };
+  }
+
+  #moduleOf(regions: readonly { region: KeptRegion; name: string }[]): Uint8Array<ArrayBuffer> {
+    const module = new ModuleBuilder();
+    importMemories(module);
+    for (const { region, name } of regions) module.adopt({ ...regionType, export: name }, region.made);
     return module.build();
   }
 
@@ -160,8 +233,4 @@ export class Translator {
     const free = this.#store.freeFrom(window);
     return { base: free, size: base + size - free };
   }
-}
-
-function isIn({ base, size }: Window, address: number): boolean {
-  return address >= base && address - base < size;
 }

@@ -1,0 +1,115 @@
+// Files that can be made again: a folder of the user's where they are kept between runs. Whatever goes wrong with
+// it (no folder, no permission, a damaged or half-written file, another process at work) costs time and nothing else.
+
+/** A store of things that can be made again. */
+export interface Cache {
+  /** What was kept under a name; undefined if there is nothing, or it is damaged. */
+  read(name: string): Uint8Array | undefined;
+  /** Keeps bytes under a name: letters, digits, dots and dashes. */
+  write(name: string, bytes: Uint8Array): void;
+}
+
+const magic = 0x63_66_74_61; // "atfc"
+const headerBytes = 16;
+/** Files beyond this number are removed, those unused for longest first. */
+const mostFiles = 200;
+
+/** The user's cache folder for Attoflow: of XDG's base directories, or the system's own; undefined if unknown. */
+export function cacheFolder(): string | undefined {
+  const variable = (name: string): string | undefined => {
+    try {
+      return Deno.env.get(name) || undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const base = variable("XDG_CACHE_HOME") ?? variable("LOCALAPPDATA");
+  if (base) return `${base}/attoflow`;
+  const home = variable("HOME");
+  return home && `${home}/.cache/attoflow`;
+}
+
+/** Files in a folder. */
+export class FolderCache implements Cache {
+  readonly #folder: string;
+
+  /** @param folder is made when something is written */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  read(name: string): Uint8Array | undefined {
+    try {
+      return unseal(Deno.readFileSync(`${this.#folder}/${name}`));
+    } catch {
+      return undefined;
+    }
+  }
+
+  write(name: string, bytes: Uint8Array): void {
+    // A file comes into being under a name of its own and takes its place in one step: readers and other
+    // writers see the old one or the new one.
+    const own = `${this.#folder}/.${name}.${Deno.pid}.${Math.floor(Math.random() * 2 ** 32).toString(36)}`;
+    try {
+      Deno.mkdirSync(this.#folder, { recursive: true });
+      Deno.writeFileSync(own, seal(bytes), { mode: 0o600 });
+      Deno.renameSync(own, `${this.#folder}/${name}`);
+      this.#prune();
+    } catch {
+      try {
+        Deno.removeSync(own);
+      } catch {
+        // It was never made.
+      }
+    }
+  }
+
+  #prune(): void {
+    const files = [...Deno.readDirSync(this.#folder)].filter(({ isFile }) => isFile).map(({ name }) => name);
+    if (files.length <= mostFiles) return;
+    const age = (name: string) => Deno.statSync(`${this.#folder}/${name}`).mtime?.getTime() ?? 0;
+    const byAge = files.map((name) => ({ name, at: age(name) })).sort((a, b) => a.at - b.at);
+    for (const { name } of byAge.slice(0, files.length - mostFiles / 2)) {
+      Deno.removeSync(`${this.#folder}/${name}`);
+    }
+  }
+}
+
+/** The cache in the user's folder, if one is known. */
+export function userCache(): Cache | undefined {
+  const folder = cacheFolder();
+  return folder === undefined ? undefined : new FolderCache(folder);
+}
+
+/** Bytes behind what shows whether they are whole: magic, length, checksum. */
+function seal(bytes: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(headerBytes + bytes.length);
+  const view = new DataView(sealed.buffer);
+  view.setUint32(0, magic, true);
+  view.setUint32(4, bytes.length, true);
+  const [a, b] = checksum(bytes);
+  view.setUint32(8, a, true);
+  view.setUint32(12, b, true);
+  sealed.set(bytes, headerBytes);
+  return sealed;
+}
+
+function unseal(sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed.length < headerBytes) return undefined;
+  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const bytes = sealed.subarray(headerBytes);
+  const [a, b] = checksum(bytes);
+  const whole = view.getUint32(0, true) === magic && view.getUint32(4, true) === bytes.length &&
+    view.getUint32(8, true) === a && view.getUint32(12, true) === b;
+  return whole ? bytes : undefined;
+}
+
+/** Fletcher's checksum over bytes, in 32 bits each. */
+function checksum(bytes: Uint8Array): [number, number] {
+  let a = 1, b = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    a = (a + bytes[i]) | 0;
+    b = (b + a) | 0;
+  }
+  return [a >>> 0, b >>> 0];
+}
