@@ -1,11 +1,11 @@
 // Folders for things that nobody keeps. They go away however the work in them ends, by Ctrl-C too.
 
-import { onInterrupt } from "../interrupt.ts";
+import { cleanUpOnInterrupt } from "../clean_up.ts";
 
 /** Runs `work` with a new empty folder and removes the folder afterwards. */
 export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await Deno.makeTempDir({ prefix: "attoflow-" });
-  using _ = onInterrupt(() => Deno.removeSync(folder, { recursive: true }));
+  using _ = cleanUpOnInterrupt(() => Deno.removeSync(folder, { recursive: true }));
   try {
     return await work(folder);
   } finally {

@@ -3,7 +3,7 @@
 
 import { basename, dirname, join, resolve } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { cleanUpOnInterrupt } from "../clean_up.ts";
 
 /**
  * Makes a folder: `fill` writes into a temporary one beside it, which then takes its place. What was there before
@@ -24,7 +24,7 @@ export async function replaceFolder(path: string, fill: (temporary: string) => P
       cause,
     });
   }
-  using _ = onInterrupt(() => Deno.removeSync(temporary, { recursive: true }));
+  using _ = cleanUpOnInterrupt(() => Deno.removeSync(temporary, { recursive: true }));
   try {
     await fill(temporary);
     await Deno.chmod(temporary, 0o755).catch(() => {}); // not on Windows

@@ -8,7 +8,7 @@ const signals = { SIGINT: 130, SIGTERM: 143 } as const;
  *
  * @param clean removes what must not stay; synchronous
  */
-export function onInterrupt(clean: () => void): Disposable {
+export function cleanUpOnInterrupt(clean: () => void): Disposable {
   const listeners = Object.entries(signals).map(([signal, status]) => {
     const listener = () => {
       clean();
