@@ -5,7 +5,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { targetFolder } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Model } from "../model/types.ts";
-import type { Program } from "../schedule/program.ts";
+import type { EngineName, Program } from "../schedule/program.ts";
 import { type CompilerFamily, makefile } from "./makefile.ts";
 import { networkHeader, usesAccelerator } from "./network_header.ts";
 import { networkSource } from "./network_source.ts";
@@ -55,9 +55,9 @@ export async function makeProject(
   }
   for (const step of program.layers.flatMap((layer) => layer.steps)) {
     if (step.engine !== "cores") continue;
-    const folder = new URL(`engines/${step.task.engine}/kernels/`, targets);
-    await addKernel(files, folder, step.task.source);
-    await addKernel(files, folder, step.task.source.replace(/\.c$/, ".h"));
+    const { engine, source } = step.task;
+    await addKernel(files, engine, source);
+    await addKernel(files, engine, source.replace(/\.c$/, ".h"));
   }
   const sources = [...files.keys()].filter((name) => /\.[cS]$/.test(name)).sort();
   files.set("Makefile", makefile(target, sources, options.family));
@@ -84,11 +84,15 @@ function runtimeFolder(target: Target): URL {
   });
 }
 
-/** Adds a file of an engine's kernels and what it includes from the same folder. */
-async function addKernel(files: Map<string, string | Uint8Array>, folder: URL, name: string) {
+/** Adds a file of an engine's kernels and what it includes from the same folder, or from that of the cores. */
+async function addKernel(files: Map<string, string | Uint8Array>, engine: EngineName, name: string) {
   const path = `kernels/${name}`;
   if (files.has(path)) return;
-  const text = await Deno.readTextFile(new URL(name, folder));
+  const at = (folder: EngineName) => new URL(`engines/${folder}/kernels/${name}`, targets);
+  const text = await Deno.readTextFile(at(engine)).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return Deno.readTextFile(at("cores"));
+    throw error;
+  });
   files.set(path, text);
-  for (const [, header] of text.matchAll(/^#include "([^"]+)"/gm)) await addKernel(files, folder, header);
+  for (const [, header] of text.matchAll(/^#include "([^"]+)"/gm)) await addKernel(files, engine, header);
 }
