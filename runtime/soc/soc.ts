@@ -358,7 +358,9 @@ export class Soc {
     if (this.#stop !== undefined && this.#stop !== stopped) {
       return { reason: "write", address: this.#stop, cycle };
     }
-    if (options.limitIsFault) this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, 0);
+    if (options.limitIsFault && this.#stop === undefined) {
+      this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, 0);
+    }
     return { reason: "limit", cycle };
   }
 

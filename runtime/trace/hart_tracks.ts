@@ -2,6 +2,7 @@
 
 import { decode, operandsOfWord } from "../hart/encoding.ts";
 import { waitingForInterrupt } from "../hart/state.ts";
+import { hartName } from "../host/names.ts";
 import type { ObservedParts } from "../soc/observer.ts";
 import type { FunctionTable } from "./functions.ts";
 import type { Timeline } from "./timeline.ts";
@@ -14,11 +15,6 @@ const linkRegisters = [1, 5];
 
 /** How a hart has come into another function. */
 type Way = "call" | "return" | "other";
-
-/** What a target calls a hart: `hart 3 worker`, `hart 8 dma`. */
-export function hartName(hart: number, workers: number): string {
-  return `hart ${hart} ${hart < workers ? "worker" : "dma"}`;
-}
 
 interface HartTrack {
   readonly track: number;

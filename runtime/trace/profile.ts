@@ -81,7 +81,7 @@ export class Profile implements HartListener, LayerListener {
 
   issued(hart: number, pc: number, cycle: number): void {
     this.#countWait(hart, cycle);
-    if (cycle > this.#since[hart]) this.#count(hart, pc, this.#stallCost(hart), cycle);
+    if (cycle > this.#since[hart]) this.#countStalls(hart, pc, cycle);
     this.#count(hart, pc, issue, cycle + 1);
     this.#last[hart] = pc;
   }
@@ -162,17 +162,17 @@ export class Profile implements HartListener, LayerListener {
     return this.#pages[this.#slots[page] - 1].counts;
   }
 
-  /** What the hart that has just issued had waited for: the count of stalls that has grown. */
-  #stallCost(hart: number): number {
+  /** Counts what a hart has waited in front of the instruction that it issues in `cycle`, by cause. */
+  #countStalls(hart: number, pc: number, cycle: number): void {
     const { stalls } = this.#parts.state, base = hart * stallCauses.length;
-    let cost = other;
     for (let i = 0; i < stallCauses.length; i++) {
-      if (stalls[base + i] === this.#stalls[base + i]) continue;
+      const grown = stalls[base + i] - this.#stalls[base + i], cost = i + firstStall;
       this.#stalls[base + i] = stalls[base + i];
       // What was waited at a barrier or for an interrupt is counted already.
-      if (i + firstStall !== barrierCost && i + firstStall !== wfiCost) cost = i + firstStall;
+      if (grown <= 0 || cost === barrierCost || cost === wfiCost) continue;
+      this.#count(hart, pc, cost, Math.min(cycle, this.#since[hart] + grown));
     }
-    return cost;
+    this.#count(hart, pc, other, cycle);
   }
 
   /** Counters of each function in a layer (-1: in none), `costCount` for each; by number of the function. */

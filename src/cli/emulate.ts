@@ -1,34 +1,56 @@
-// `emulate IMAGE.elf`: any bare-metal program on a target's emulator.
+// `emulate IMAGE.elf`: any bare-metal program on a target's emulator. `emulate DIR`: a generated image and its host.
 
-import { flag, withDefault } from "@optique/core";
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { flag, option, optional, withDefault } from "@optique/core";
+import { buildSoc, EmulatorTransport } from "../../runtime/host/emulator.ts";
+import { type GeneratedImage, readGeneratedImage } from "../../runtime/host/folder.ts";
+import { displayName } from "../../runtime/host/names.ts";
+import { openSession } from "../../runtime/host/open.ts";
+import { runSoc } from "../../runtime/host/run.ts";
+import type { Transport } from "../../runtime/host/transport.ts";
 import { readElf } from "../../runtime/image/elf.ts";
-import type { RunResult, Soc } from "../../runtime/soc/soc.ts";
+import type { HartStatistics } from "../../runtime/soc/statistics.ts";
+import type { RunResult } from "../../runtime/soc/soc.ts";
+import { AttoflowError } from "../../targets/errors.ts";
 import { loadTarget } from "../../targets/load.ts";
 import { defineCommand, plain } from "./command.ts";
 import { Console } from "./console.ts";
+import { inputsFor, isFolder, runInferences } from "./emulate_folder.ts";
+import { portValue, serveGdb } from "./emulate_gdb.ts";
 import { readFile } from "./files.ts";
-import { jsonOption, maxCyclesOption, pathArgument, targetOption } from "./options.ts";
+import { interruptible } from "./interrupt.ts";
+import { jsonOption, maxCyclesOption, pathArgument, targetOption, textValue } from "./options.ts";
 import { grouped, printJson, say, tableLines, write } from "./output.ts";
+import { type Observe, recorded, traceFields } from "./tracing.ts";
 
 /** Cycles after which a program counts as hung; a few minutes of emulation. */
 const patience = 1e9;
 
 /** The command. */
 export const emulateCommand = defineCommand("emulate", {
-  summary: "Run a bare-metal ELF on the emulator.",
+  summary: "Run a bare-metal ELF, or a generated image, on the emulator.",
   details:
     "Prints what the program prints (on stdout) and what each hart did (on stderr; with --json everything is one " +
     "object a line on stdout). The program ends by the SoC's finisher, by writing an odd word to the symbol tohost, or " +
     "by the test bench's exit register; its exit code becomes the exit status. A program that faults, deadlocks or " +
-    "runs past --max-cycles ends with status 1 and a message that names hart, pc, function and cause.",
+    "runs past --max-cycles ends with status 1 and a message that names hart, pc, function and cause. Ctrl-C ends " +
+    "with status 130 and says where each hart was. A folder that generate has written brings its own target; its " +
+    "image runs the inferences of --inputs, or one with zeros. With --gdb the program waits for GDB and does what " +
+    "it says; `monitor help` lists what GDB does not know itself.",
   examples: [
     "emulate program.elf --max-cycles 5e7",
     "emulate ../shared/data/cluster-timing/core.elf --testbench",
+    "emulate out/encoder --inputs inputs.npz --profile",
+    "emulate out/encoder --gdb :3333",
   ],
 }, {
-  image: pathArgument("IMAGE.elf", "Program, linked for the target's memories."),
+  image: pathArgument(
+    "IMAGE.elf|DIR",
+    "Program, linked for the target's memories; or what generate has written.",
+  ),
   target: targetOption,
+  inputs: optional(option("--inputs", textValue("X.npz"), {
+    description: plain("Inputs of one or more inferences, for a generated image."),
+  })),
   maxCycles: maxCyclesOption,
   testbench: withDefault(
     flag("--testbench", {
@@ -38,38 +60,119 @@ export const emulateCommand = defineCommand("emulate", {
     }),
     false,
   ),
+  gdb: optional(option("--gdb", portValue(), {
+    description: plain("Wait for GDB on this port of this machine: `target remote :3333` there."),
+  })),
+  ...traceFields,
   json: jsonOption,
-}, async ({ image, target, maxCycles, testbench, json }) => {
-  const description = await loadTarget(target);
-  const program = readElf(await readFile(image), image);
-  const output = new Console((text) => json ? printJson({ type: "console", text }) : write(text));
-  const soc = buildSoc(description, { testbench, console: (bytes) => output.take(bytes) });
-  soc.load(program);
+}, async ({ image, trace, profile, ...options }) => {
+  if (options.gdb !== undefined && (trace !== undefined || profile)) {
+    throw new AttoflowError("--gdb stops the time; --trace and --profile measure it", {
+      hint: "Use one or the other.",
+    });
+  }
+  const output = new Console((text) => options.json ? printJson({ type: "console", text }) : write(text));
+  const generated = await isFolder(image) ? await readGeneratedImage(image) : undefined;
+  if (!generated && options.inputs !== undefined) {
+    throw new AttoflowError("--inputs are for a generated image", {
+      where: image,
+      hint: "Give the folder that `deno task generate` has written.",
+    });
+  }
+  return await interruptible((signal) =>
+    recorded({ trace, profile }, options.json, say, (observe) => {
+      const run = { ...options, output, observe, signal };
+      return generated ? emulateFolder(generated, run) : emulateProgram(image, run);
+    })
+  );
+});
+
+/** What both kinds of runs are told. */
+interface Run {
+  readonly target: string;
+  readonly inputs?: string;
+  readonly maxCycles?: number;
+  readonly testbench: boolean;
+  readonly gdb?: number;
+  readonly json: boolean;
+  readonly output: Console;
+  readonly observe: Observe;
+  readonly signal: AbortSignal;
+}
+
+async function emulateProgram(path: string, { output, signal, json, ...run }: Run): Promise<number> {
+  const target = await loadTarget(run.target);
+  const image = readElf(await readFile(path), path);
+  const { testbench, maxCycles } = run;
+  const console = (bytes: Uint8Array) => output.take(bytes);
+  if (run.gdb !== undefined) {
+    return exitStatus(await serveGdb(run.gdb, { target, image, testbench, console, maxCycles }, signal));
+  }
+  const observer = run.observe({ target, image, program: displayName(path) });
+  const soc = buildSoc(target, { testbench, console, ...(observer ? { observer } : {}) });
+  soc.load(image);
   let result: RunResult | undefined;
   try {
-    result = soc.run({ maxCycles: maxCycles ?? patience, limitIsFault: true });
+    result = await runSoc(soc, { maxCycles: maxCycles ?? patience, limitIsFault: true }, signal);
   } finally {
     output.flush();
-    if (!json) say(...hartLines(soc));
-    else {printJson({
-        type: "summary",
-        exitCode: result?.exitCode,
-        cycles: soc.cycle,
-        harts: soc.statistics(),
-      });}
+    summarise(soc.statistics(), result?.exitCode, json);
   }
   return exitStatus(result.exitCode ?? 0);
-});
+}
+
+async function emulateFolder(
+  generated: GeneratedImage,
+  { output, signal, json, ...run }: Run,
+): Promise<number> {
+  const { target, image, manifest } = generated, { testbench, maxCycles } = run;
+  const inferences = await inputsFor(generated, run.inputs);
+  if (run.gdb !== undefined) {
+    const host = async (transport: Transport) => {
+      try {
+        await using session = await openSession(generated, { transport, maxCycles: Infinity });
+        await runInferences(session, inferences, json);
+      } catch (error) {
+        // The machine stays as it is for whoever debugs it.
+        if (!(error instanceof AttoflowError)) throw error;
+        say(`attoflow: ${error.paragraph}`);
+      }
+    };
+    const console = (bytes: Uint8Array) => output.take(bytes);
+    const program = { target, image, manifest, host, testbench, console, maxCycles };
+    return exitStatus(await serveGdb(run.gdb, program, signal));
+  }
+  const observer = run.observe({ target, image, manifest, program: displayName(manifest.model) });
+  const transport = new EmulatorTransport(target, {
+    console: (text) => output.take(new TextEncoder().encode(text)),
+    observer,
+    signal,
+  });
+  try {
+    await using session = await openSession(generated, { transport, maxCycles });
+    await runInferences(session, inferences, json);
+  } finally {
+    output.flush();
+    summarise(transport.statistics(), undefined, json);
+  }
+  return 0;
+}
 
 /** A process has 8 bits of status: codes beyond them must not come out as success. */
 export function exitStatus(code: number): number {
   return code === 0 ? 0 : (code & 0xff) || 1;
 }
 
-function hartLines(soc: Soc): string[] {
+/** Says what each hart did. */
+function summarise(harts: readonly HartStatistics[], exitCode: number | undefined, json: boolean): void {
+  if (json) printJson({ type: "summary", exitCode, cycles: harts[0].cycles, harts });
+  else say(...hartLines(harts));
+}
+
+function hartLines(harts: readonly HartStatistics[]): string[] {
   return tableLines([
     ["hart", "cycles", "instructions", "per cycle", "ended"],
-    ...soc.statistics().map(({ hart, cycles, instructions, activity, symbol }) => [
+    ...harts.map(({ hart, cycles, instructions, activity, symbol }) => [
       `${hart}`,
       grouped(cycles),
       grouped(instructions),

@@ -1,7 +1,7 @@
 // `setup`: sees to it that the tools outside this repository are there.
 
 import { flag, withDefault } from "@optique/core";
-import { setup, setupQemu } from "../toolchain/setup.ts";
+import { setup, setupTool, testTools } from "../toolchain/setup.ts";
 import { defineCommand, plain } from "./command.ts";
 import { say } from "./output.ts";
 
@@ -16,19 +16,18 @@ export const setupCommand = defineCommand("setup", {
 }, {
   tests: withDefault(
     flag("--tests", {
-      description: plain("Also install QEMU, which some tests compare with; they do without it, too."),
+      description: plain("Also install QEMU and GDB, which some tests want; they do without, too."),
     }),
     false,
   ),
 }, async ({ tests }) => {
   await ensureCompiler();
   if (tests) {
-    const version = await setupQemu(say);
-    say(
-      version
-        ? `QEMU: ${version}`
-        : "QEMU: not there (Debian: apt-get install qemu-system-misc); tests with it are skipped",
-    );
+    for (const tool of testTools) {
+      const version = await setupTool(tool, say);
+      const missing = `not there (Debian: apt-get install ${tool.apt.join(" ")}); tests with it are skipped`;
+      say(`${tool.name}: ${version ?? missing}`);
+    }
   }
   return 0;
 });

@@ -42,17 +42,30 @@ export async function setup(say: (line: string) => void = () => {}): Promise<Set
   });
 }
 
-/** QEMU's machine that some tests compare with. */
-const qemu = { command: "qemu-system-riscv32", apt: ["qemu-system-misc"] };
+/** A program that some tests want and can do without. */
+export interface TestTool {
+  readonly name: string;
+  readonly command: string;
+  readonly apt: readonly string[];
+}
+
+/** QEMU's machine, which the emulator is compared with, and the debugger that it is tried with. */
+export const testTools: readonly TestTool[] = [
+  { name: "QEMU", command: "qemu-system-riscv32", apt: ["qemu-system-misc"] },
+  { name: "GDB", command: "gdb-multiarch", apt: ["gdb-multiarch"] },
+];
 
 /**
- * Finds QEMU, or installs it as {@link setup} does with a compiler. The tests can do without.
+ * Finds a tool, or installs it as {@link setup} does with a compiler.
  *
  * @returns the first line of what it says of itself; undefined if it is not there and cannot be installed from here
  */
-export async function setupQemu(say: (line: string) => void = () => {}): Promise<string | undefined> {
-  const version = async () => (await run(qemu.command, ["--version"]))?.output.split("\n")[0].trim();
-  return await version() ?? (await install(qemu.apt, say) ? await version() : undefined);
+export async function setupTool(
+  { command, apt }: TestTool,
+  say: (line: string) => void = () => {},
+): Promise<string | undefined> {
+  const version = async () => (await run(command, ["--version"]))?.output.split("\n")[0].trim();
+  return await version() ?? (await install(apt, say) ? await version() : undefined);
 }
 
 /** Installs packages with apt-get; false if that is not allowed or did not work. */

@@ -111,6 +111,11 @@ export class Dma {
     return this.#waiting.length > 0 || this.#writing.length > 0;
   }
 
+  /** Transfers under way, the oldest first. */
+  get transfers(): readonly Transfer[] {
+    return [...this.#finished, ...this.#waiting];
+  }
+
   /** dmsrc: source address, 48 bits. */
   setSource(low: number, high: number): void {
     this.#source = address(low, high);

@@ -142,6 +142,23 @@ export class Ita implements Accelerator {
     if (job && job.next <= cycle) this.#access(job, cycle);
   }
 
+  /** See {@link Accelerator}. */
+  describe(cycle: number): string[] {
+    const job = this.#job, { pending, programmed, running } = this.#queue;
+    const queue = `${this.#launched} jobs launched; ${pending} committed and not done; ` +
+      `registers of context ${programmed} are written, those of context ${running} are used`;
+    if (!job) return [queue, pending > 0 ? "idle; the jobs wait to be triggered" : "idle"];
+    const { step, first, last } = job.place;
+    const end = job.done < Infinity ? `, done in cycle ${job.done}` : "";
+    return [
+      queue,
+      `step ${step}, ${job.layer}: a job for ${
+        cycle - job.launch
+      } cycles, access ${job.index} of ${job.plan.count}${end}` +
+      `${first ? ", the first of its accumulation" : ""}${last ? ", the last of its accumulation" : ""}`,
+    ];
+  }
+
   #writeJobRegister(offset: number, value: number, mask: number, cycle: number): void {
     if (this.#queue.full) {
       this.#report(

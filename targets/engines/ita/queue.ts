@@ -54,6 +54,11 @@ export class JobQueue {
     return this.#running;
   }
 
+  /** Jobs that are committed and not done. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   /** Whether as many jobs are committed as there are contexts. */
   get full(): boolean {
     return this.#pending >= this.#contexts;
