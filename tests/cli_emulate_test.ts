@@ -108,7 +108,7 @@ Deno.test("files that are no program for the target are refused", () =>
     assertRefused(await cli(["emulate", "p.elf"], folder), 2, /p\.elf: /, /damaged|cut off/);
     await Deno.writeTextFile(join(folder, "text.elf"), "I am a text and not a program at all, am I not?");
     assertRefused(await cli(["emulate", "text.elf"], folder), 2, /text\.elf: /);
-    assertRefused(await cli(["emulate", "."], folder), 2, /\.: this is a folder/);
+    assertRefused(await cli(["emulate", "."], folder), 2, /manifest\.json: there is no such file/);
     const elsewhere = writeElf({
       entry: 0x4000_0000,
       segments: [{ address: 0x4000_0000, bytes: new Uint8Array(64) }],
