@@ -1,12 +1,10 @@
 // Plans of all integer networks, in all of L1 and in less of it, held against the independent checker.
 
 import assert from "node:assert/strict";
-import { engineMappings } from "../targets/engines/registry.ts";
 import { loadTarget } from "../targets/load.ts";
+import { compileModel } from "../src/compile_model.ts";
 import { importModel } from "../src/onnx/import.ts";
-import { rewrite } from "../src/passes/pipeline.ts";
 import { checkProgram } from "../src/schedule/check.ts";
-import { plan } from "../src/schedule/plan.ts";
 import { networkNames, networksPath, readNetwork } from "./networks.ts";
 
 const target = await loadTarget("snitch-ita");
@@ -14,9 +12,9 @@ const target = await loadTarget("snitch-ita");
 Deno.test("every network has a sound plan in 128, 64 and 32 KiB of L1", { ignore: !networksPath() }, () => {
   for (const name of networkNames()) {
     const { bytes, softmaxShift, inputTypes } = readNetwork(name);
-    const model = rewrite(importModel(bytes, { name, softmaxShift, inputTypes }));
+    const model = importModel(bytes, { name, softmaxShift, inputTypes });
     for (const l1Bytes of [undefined, 65536, 32768]) {
-      const program = plan(model, target, engineMappings, { l1Bytes });
+      const { program } = compileModel(model, target, { l1Bytes });
       assert.deepEqual(checkProgram(program), [], `${name} with ${l1Bytes ?? "all"} bytes`);
       const l2 = program.memories.find((use) => use.role === "l2")!;
       assert.ok(

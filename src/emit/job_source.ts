@@ -6,7 +6,7 @@ import type { Symbols } from "./symbols.ts";
 /** The tables of a layer, and what its steps say to name their part of them. */
 export interface JobTables {
   readonly text: string;
-  /** Fields of the `struct step`. */
+  /** What the `struct step` says of its jobs. */
   fields(step: JobStep): string;
 }
 
@@ -19,11 +19,7 @@ export function jobTables(steps: readonly Step[], symbols: Symbols): JobTables {
   for (const step of own) {
     const sequence = sequenceText(step.jobs[0].sequence);
     if (!sequences.includes(sequence)) sequences.push(sequence);
-    fields.set(
-      step,
-      `.jobs = &jobs[${lines.length}], .count = ${step.jobs.length}, ` +
-        `.args = &sequences[${sequences.indexOf(sequence)}]`,
-    );
+    fields.set(step, `.sequence = &sequences[${sequences.indexOf(sequence)}]`);
     lines.push(...step.jobs.map((job) => jobText(job, symbols)));
   }
   const text = own.length === 0 ? "" : `    static const struct ita_sequence sequences[] = {

@@ -53,54 +53,68 @@ export function layerFunction(
   const jobs = jobTables(layer.steps, symbols);
   tables.push(jobs.text);
   const firstTask = issued.tasks;
-  let first = 0;
+  let transferCount = 0;
   const transferLines: string[] = [];
   const stepLines = layer.steps.map((step, i) => {
-    const waits = waitsText(step, issued);
+    const { has, waits } = waitsOf(step, issued);
+    const line = (kind: string, count: number, fields: string) =>
+      `        { .head = STEP(${kind}, ${has.join(" | ") || 0}, ${count})${waits}${fields} },\n`;
     switch (step.engine) {
       case "dma": {
         const { transfers, brings } = step;
         if (transfers.length > 0) transferLines.push(`        /* step ${i} */\n`);
         transferLines.push(...transfers.map((transfer) => transferLine(transfer, symbols)));
-        const from = first;
-        first += transfers.length;
+        transferCount += transfers.length;
         issued.transfers.push((issued.transfers.at(-1) ?? 0) + transfers.length + (brings ? 1 : 0));
-        return `        { .kind = STEP_MOVE${waits}` +
-          (transfers.length > 0 ? `, .transfers = &transfers[${from}], .count = ${transfers.length}` : "") +
-          (brings
-            ? `,\n          .args = &${tasks.get(brings)}, .args_bytes = sizeof ${tasks.get(brings)}, ` +
-              `.task = ${issued.numbers.get(brings)}`
-            : "") +
-          " },\n";
+        if (brings) has.push("STEP_BRINGS_ARGS");
+        const table = brings && tasks.get(brings);
+        return line(
+          "STEP_MOVE",
+          transfers.length,
+          brings
+            ? `,\n          .args = &${table}, .args_bytes = sizeof ${table}, .task = ${
+              issued.numbers.get(brings)
+            }`
+            : "",
+        );
       }
       case "cores":
         issued.tasks++;
-        return `        { .kind = STEP_TASK${waits}, .kernel = run_${step.task.kernel} },\n`;
+        return line("STEP_TASK", 0, `, .kernel = run_${step.task.kernel}`);
       case "ita":
         issued.jobs.push((issued.jobs.at(-1) ?? 0) + step.jobs.length);
-        return `        { .kind = STEP_JOBS${waits}, ${jobs.fields(step)} },\n`;
+        return line("STEP_JOBS", step.jobs.length, `, ${jobs.fields(step)}`);
     }
   });
-  if (first > 0) {
+  const members = [".steps = steps", ".count = COUNT(steps)"];
+  if (transferCount > 0) {
     tables.push(`    static const struct transfer transfers[] = {\n${transferLines.join("")}    };\n`);
+    members.push(".transfers = transfers");
   }
+  if (jobs.text !== "") members.push(".jobs = jobs");
+  const taskCount = issued.tasks - firstTask;
+  if (taskCount > 0) members.push(`.tasks = ${taskCount}`, `.first_task = ${firstTask}`);
   tables.push(`    static const struct step steps[] = {\n${stepLines.join("")}    };\n`);
+  tables.push(`    static const struct steps layer = { ${members.join(", ")} };\n`);
   return `${comment}static void ${symbols.layerFunction(layer.index)}(uint32_t hart)
 {
-${tables.join("")}    run_steps(hart, steps, COUNT(steps), ${firstTask}, ${issued.tasks - firstTask});
+${tables.join("")}    run_steps(hart, &layer);
 }
 `;
 }
 
 /** What a step waits for, in the runtime's terms: single transfers and jobs instead of steps. */
-function waitsText({ after }: Step, issued: Issued): string {
-  const waits = {
-    after_transfers: after.dma ? issued.transfers[after.dma - 1] : 0,
-    after_tasks: after.cores ?? 0,
-    after_jobs: after.ita ? issued.jobs[after.ita - 1] : 0,
+function waitsOf({ after }: Step, issued: Issued): { has: string[]; waits: string } {
+  const waits = [
+    ["transfers", after.dma ? issued.transfers[after.dma - 1] : 0],
+    ["tasks", after.cores ?? 0],
+    ["jobs", after.ita ? issued.jobs[after.ita - 1] : 0],
+  ] as const;
+  const present = waits.filter(([, count]) => count > 0);
+  return {
+    has: present.map(([what]) => `STEP_AFTER_${what.toUpperCase()}`),
+    waits: present.map(([what, count]) => `, .after_${what} = ${count}`).join(""),
   };
-  return Object.entries(waits).filter(([, count]) => count > 0)
-    .map(([field, count]) => `, .${field} = ${count}`).join("");
 }
 
 /** The lines that run a layer inside network_layers. */

@@ -12,26 +12,37 @@ const engines: readonly StepEngine[] = ["dma", "cores", "ita"];
 /** Args structs in L1: task n lies in slot n modulo this. The same number stands in the target's runtime. */
 export const taskSlots = 2;
 
-/** For each draft, the indices of the drafts that must be finished before it starts. */
-export function dependenciesOf(drafts: readonly Draft[], buffers: ReadonlyMap<string, Buffer>): number[][] {
+/** What a draft depends on: indices of earlier drafts. */
+export interface Dependencies {
+  /** They must be finished before it starts. */
+  readonly finished: readonly number[];
+  /** The same engine must have begun them: it does the rest in order by itself. */
+  readonly begun: readonly number[];
+}
+
+/** Finds the dependencies of each draft. */
+export function dependenciesOf(
+  drafts: readonly Draft[],
+  buffers: ReadonlyMap<string, Buffer>,
+): Dependencies[] {
   const memory = new Granules(buffers, drafts);
   const tasks: number[] = [];
   let brought: number | undefined;
   return drafts.map((draft, index) => {
-    const found = new Set<number>();
+    const found = { finished: new Set<number>(), begun: new Set<number>() };
     const accesses = accessesOf(draft);
     for (const access of accesses) memory.collect(access, draft.engine, found);
     for (const access of accesses) memory.note(access, draft.engine, index);
 
     if (draft.engine === "dma" && draft.brings) {
       const user = tasks.at(-taskSlots);
-      if (user !== undefined) found.add(user);
+      if (user !== undefined) found.finished.add(user);
       brought = index;
     } else if (draft.engine === "cores") {
-      found.add(brought!);
+      found.finished.add(brought!);
       tasks.push(index);
     }
-    return [...found].sort((a, b) => a - b);
+    return { finished: [...found.finished], begun: [...found.begun] };
   });
 }
 
@@ -53,7 +64,7 @@ class Granules {
   }
 
   /** Adds the drafts that the access must wait for. */
-  collect(access: Access, engine: StepEngine, found: Set<number>) {
+  collect(access: Access, engine: StepEngine, found: { finished: Set<number>; begun: Set<number> }) {
     const buffer = this.buffers.get(access.place.buffer)!;
     if (buffer.kind === "constant") return;
     const { write, reads } = this.#spaces.get(spaceOf(buffer))!;
@@ -61,11 +72,12 @@ class Granules {
       const writer = write[granule];
       // The DMA does its transfers in order, each reading ahead of its writes: only what one writes and a later
       // one reads must have arrived.
-      const inOrder = (other: StepEngine) => access.write && engine === "dma" && other === "dma";
-      if (writer >= 0 && !inOrder(this.drafts[writer].engine)) found.add(writer);
+      const kind = (other: StepEngine) =>
+        access.write && engine === "dma" && other === "dma" ? found.begun : found.finished;
+      if (writer >= 0) kind(this.drafts[writer].engine).add(writer);
       if (!access.write) return;
       for (const [i, reader] of engines.entries()) {
-        if (reads[i][granule] >= 0 && !inOrder(reader)) found.add(reads[i][granule]);
+        if (reads[i][granule] >= 0) kind(reader).add(reads[i][granule]);
       }
     });
   }

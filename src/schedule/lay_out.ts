@@ -6,6 +6,7 @@ import { transfersCycles } from "../../targets/engines/dma/timing.ts";
 import type { AcceleratorJob, AcceleratorSequence, OperandPlace } from "../../targets/engines/engine.ts";
 import type { Target } from "../../targets/schema.ts";
 import { aligned } from "./budget.ts";
+import type { Rows } from "./boxes.ts";
 import type { Move, Piece, Slot } from "./pieces.ts";
 import type {
   Buffer,
@@ -75,7 +76,8 @@ export function draftsOf(
   };
   /** As single steps: the accelerator can begin with the first tiles, and give back those it is done with. */
   const moveTiles = (moves: readonly Move[], store: boolean): Draft[] =>
-    moves.flatMap((each) => each.rows.flatMap((rows) => move([{ ...each, rows: [rows] }], store)));
+    interleaved(moves.map((each) => each.rows.flatMap(split).map((rows) => ({ ...each, rows: [rows] }))))
+      .flatMap((part) => move([part], store));
   return pieces.flatMap((piece): Draft[] => {
     const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
     const jobs = chained(
@@ -166,6 +168,26 @@ function jobsOf(
       output: job.output !== undefined,
     }),
   }));
+}
+
+/** Bytes of one step of a long transfer: two tiles. */
+const partBytes = 8192;
+
+/** Cuts a long row into parts. */
+function split(rows: Rows): Rows[] {
+  if (rows.rows > 1 || rows.bytes <= partBytes) return [rows];
+  return Array.from({ length: Math.ceil(rows.bytes / partBytes) }, (_, i) => ({
+    ...rows,
+    offset: rows.offset + i * partBytes,
+    packedOffset: rows.packedOffset + i * partBytes,
+    bytes: Math.min(partBytes, rows.bytes - i * partBytes),
+  }));
+}
+
+/** Mixes lists so that each is used up evenly: jobs take the first part of every operand first. */
+function interleaved<T>(lists: readonly T[][]): T[] {
+  return lists.flatMap((list) => list.map((item, i) => ({ item, share: (i + 1) / list.length })))
+    .sort((a, b) => a.share - b.share).map(({ item }) => item);
 }
 
 /**

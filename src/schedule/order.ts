@@ -1,6 +1,7 @@
 // Decides in which order the engines do their drafts, by playing the program through on a model of the engines:
 // whatever can start first starts first. The order and the dependencies give each step what it has to wait for.
 
+import type { Dependencies } from "./dependencies.ts";
 import type { Draft } from "./lay_out.ts";
 import type { Step, StepEngine } from "./program.ts";
 
@@ -25,10 +26,9 @@ interface Timed {
 /**
  * Orders drafts.
  *
- * @param dependencies for each draft, the indices of those that must be finished before it
  * @returns steps in the order in which the conductor issues them
  */
-export function orderOf(drafts: readonly Draft[], dependencies: readonly number[][]): Step[] {
+export function orderOf(drafts: readonly Draft[], dependencies: readonly Dependencies[]): Step[] {
   const timed = play(drafts, dependencies);
   const issued = [...timed].sort((a, b) => a.issue - b.issue || a.start - b.start || a.index - b.index);
   ensureOrder(issued, dependencies);
@@ -37,7 +37,7 @@ export function orderOf(drafts: readonly Draft[], dependencies: readonly number[
   const known: Record<StepEngine, number> = { dma: 0, cores: 0, ita: 0 };
   return issued.map(({ draft, index, start, end }): Step => {
     const after: Partial<Record<StepEngine, number>> = {};
-    for (const dependency of dependencies[index]) {
+    for (const dependency of dependencies[index].finished) {
       const engine = drafts[dependency].engine;
       if (engine === "ita" && draft.engine === "ita") continue; // its queue keeps the order
       after[engine] = Math.max(after[engine] ?? 0, position[dependency]);
@@ -55,7 +55,7 @@ export function orderOf(drafts: readonly Draft[], dependencies: readonly number[
 }
 
 /** Start and end of every draft. */
-function play(drafts: readonly Draft[], dependencies: readonly number[][]): Timed[] {
+function play(drafts: readonly Draft[], dependencies: readonly Dependencies[]): Timed[] {
   const end = new Float64Array(drafts.length).fill(-1);
   const queues: Record<StepEngine, number[]> = { dma: [], cores: [], ita: [] };
   drafts.forEach((draft, index) => queues[draft.engine].push(index));
@@ -64,7 +64,8 @@ function play(drafts: readonly Draft[], dependencies: readonly number[][]): Time
   const result: Timed[] = [];
   const readyAt = (index: number): number => {
     let ready = 0;
-    for (const dependency of dependencies[index]) {
+    if (dependencies[index].begun.some((dependency) => end[dependency] < 0)) return Infinity;
+    for (const dependency of dependencies[index].finished) {
       if (end[dependency] < 0) return Infinity;
       const handOver = drafts[dependency].engine === drafts[index].engine ? 0 : reactionCycles;
       ready = Math.max(ready, end[dependency] + handOver);
@@ -97,14 +98,15 @@ function play(drafts: readonly Draft[], dependencies: readonly number[][]): Time
 }
 
 /** No step may stand in front of one that it waits for; equal times could have put it there. */
-function ensureOrder(issued: Timed[], dependencies: readonly number[][]) {
+function ensureOrder(issued: Timed[], dependencies: readonly Dependencies[]) {
   const done = new Set<number>();
   const byIndex = new Map(issued.map((timed) => [timed.index, timed]));
   const ordered: Timed[] = [];
   const visit = (timed: Timed) => {
     if (done.has(timed.index)) return;
     done.add(timed.index);
-    for (const dependency of dependencies[timed.index]) visit(byIndex.get(dependency)!);
+    const { finished, begun } = dependencies[timed.index];
+    for (const dependency of [...finished, ...begun]) visit(byIndex.get(dependency)!);
     ordered.push(timed);
   };
   for (const timed of issued) visit(timed);

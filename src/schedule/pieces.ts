@@ -107,7 +107,8 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
     for (const write of call.writes) {
       const tensor = present(view.outputs[write.output], view, `output ${write.output}`);
       const bytes = layoutBytes(write.box, bytesPerElement[tensor.dtype], write.layout);
-      const slot = operands.get(write.field)?.slot ?? ringSlot(outputs, slots, write.field, index);
+      const slot = operands.get(write.field)?.slot ??
+        ringSlot(outputs, slots, write.field, tiling.single.has(write.field) ? 0 : index % 2);
       slot.bytes = Math.max(slot.bytes, bytes);
       operands.set(write.field, { slot, bytes, access: "write" });
       const rows = rowsOf(tensor, write.box, write.layout);
@@ -168,11 +169,10 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return (a.buffer === b.buffer && a.byteOffset === b.byteOffset) || a.every((byte, i) => byte === b[i]);
 }
 
-/** Slot of a written field: two, in turn. */
-function ringSlot(rings: Map<string, Slot[]>, all: Slot[], field: string, index: number): Slot {
+/** Slot of a written field: mostly two, in turn. */
+function ringSlot(rings: Map<string, Slot[]>, all: Slot[], field: string, turn: number): Slot {
   const ring = rings.get(field) ?? [];
   rings.set(field, ring);
-  const turn = index % 2;
   while (ring.length <= turn) {
     const slot: Slot = { field, index: ring.length, kind: "tile", bytes: 0 };
     ring.push(slot);

@@ -4,7 +4,7 @@ import { aligned } from "./budget.ts";
 import type { Buffer } from "./program.ts";
 
 /**
- * Places the tiles of layers in turn at the start and at the end of the arena, so that one layer's can be filled
+ * Places the tiles of layers in turn from the start and from the end of the arena, so that one layer's can be filled
  * while those of the one before are still in use, as far as both fit.
  *
  * @param layers buffers of each layer that has work, from offset 0 on
@@ -20,8 +20,11 @@ export function placeTiles(
   const pairs = sizes.map((size, i) => size + (sizes[i + 1] ?? 0));
   const arenaBytes = Math.min(most, Math.max(0, ...pairs));
   const buffers = layers.flatMap((buffers, i) => {
-    const base = i % 2 === 0 ? 0 : arenaBytes - sizes[i];
-    return buffers.map((buffer) => ({ ...buffer, offset: base + buffer.offset }));
+    if (i % 2 === 0) return buffers;
+    return buffers.map((buffer) => ({
+      ...buffer,
+      offset: arenaBytes - buffer.offset - aligned(buffer.bytes),
+    }));
   });
   return { buffers, arenaBytes };
 }

@@ -54,7 +54,7 @@ export function chooseTiling(
     if (hopeless && combination.some((size, i) => size !== sizes[i].at(-1))) continue;
     const sample = sampleOf(view, mapping, target, tile, axes);
     for (const order of axes.length <= permutedAxes ? permutations(axes) : [axes]) {
-      for (const tight of [false, true]) {
+      for (const tight of [0, 1, 2] as const) {
         const candidate = judge(view, { shape: tile, order }, sample, target.dma !== undefined, tight);
         if (!smallest || candidate.bytes < smallest.bytes) smallest = candidate;
         if (candidate.bytes <= budget) fitting.push(candidate);
@@ -209,7 +209,7 @@ function judge(
   loops: Pick<Tiling, "shape" | "order">,
   sample: Sample,
   overlap: boolean,
-  tight: boolean,
+  tight: 0 | 1 | 2,
 ): Candidate {
   const shape = view.outputs[0].shape;
   const counts = loops.order.map((axis) => Math.ceil(shape[axis] / loops.shape[axis]));
@@ -224,8 +224,10 @@ function judge(
   for (const field of sample.fields) {
     const deepest = loops.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
     const times = counts.slice(0, deepest + 1).reduce((product, count) => product * count, 1);
-    // What the innermost loop leaves alone changes seldom: with one place for it, work waits while it is loaded.
-    const waits = tight && field.access === "read" && times > 1 && deepest < innermost;
+    // What the innermost loop leaves alone changes seldom: with one place for it, work waits while it is loaded. If
+    // that is not enough, one place for everything.
+    const seldom = field.access === "read" && deepest < innermost;
+    const waits = field.access !== "scratch" && times > 1 && (tight === 2 || (tight === 1 && seldom));
     if (waits) {
       single.add(field.field);
       waiting += times * field.cycles;

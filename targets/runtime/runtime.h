@@ -35,24 +35,46 @@ typedef void kernel_function(const void *args, uint32_t core, uint32_t cores);
 
 enum step_kind { STEP_MOVE, STEP_TASK, STEP_JOBS };
 
-/* What the conductor does next: start transfers, publish a task to the workers, or queue jobs of the accelerator. */
+/* What a step may have; what it has not is not looked at. */
+#define STEP_AFTER_TRANSFERS 1u
+#define STEP_AFTER_TASKS 2u
+#define STEP_AFTER_JOBS 4u
+#define STEP_BRINGS_ARGS 8u
+
+/* One word, since every load from L2 takes its time: kind, what it has, number of transfers or jobs. */
+#define STEP(kind, has, count) ((uint32_t)(kind) | (uint32_t)(has) << 8 | (uint32_t)(count) << 16)
+#define STEP_KIND(head) ((enum step_kind)((head) & 0xff))
+#define STEP_HAS(head, what) ((head) >> 8 & (what))
+#define STEP_COUNT(head) ((head) >> 16)
+
+/*
+ * What the conductor does next: start the next transfers of the layer, publish a task to the workers, or queue the
+ * next jobs of the accelerator.
+ */
 struct step {
-    enum step_kind kind;
-    /* Counted from the start of the inference: what must be finished before. 0: nothing. */
+    uint32_t head;
+    /* Counted from the start of the inference: what must be finished before. */
     uint32_t after_transfers;
     uint32_t after_tasks;
     uint32_t after_jobs;
     union {
-        const struct transfer *transfers;
-        const struct ita_job *jobs;
-        kernel_function *kernel;
+        kernel_function *kernel;              /* a task */
+        const struct ita_sequence *sequence;  /* jobs */
+        const void *args;                     /* a move that brings the args of a task that is yet to come */
     };
-    uint32_t count; /* transfers or jobs */
-    /* A move: args of a task that is yet to come, and its number; they go to L1 with the data. Null: none. Jobs: their
-     * struct ita_sequence. */
-    const void *args;
     uint32_t args_bytes;
-    uint32_t task;
+    uint32_t task; /* its number */
+};
+
+/* The steps of a layer with what they take in turn. */
+struct steps {
+    const struct step *steps;
+    uint32_t count;
+    const struct transfer *transfers;
+    const struct ita_job *jobs;
+    /* Tasks among the steps, and the number of the first. */
+    uint32_t tasks;
+    uint32_t first_task;
 };
 
 /* Args of tasks in L1, in turn; the planner knows this number (src/schedule/dependencies.ts). */
@@ -69,11 +91,8 @@ struct step {
 
 /* ---- In the target's runtime.c ---------------------------------------------------------------------- */
 
-/*
- * Takes part in the steps of a layer, as the hart that it is called on: the conductor issues `steps`, the workers
- * do the `tasks` tasks among them, the first of which is number `first_task` of the inference. All harts call it.
- */
-void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks);
+/* Takes part in a layer, as the hart that it is called on: the conductor issues its steps, the workers do its tasks. */
+void run_steps(uint32_t hart, const struct steps *layer);
 
 /* Waits until everything that was issued is finished. The conductor only. */
 void drain(void);

@@ -150,29 +150,44 @@ static void publish(kernel_function *kernel)
     wake((1u << SOC_WORKERS) - 1);
 }
 
-static void conduct(const struct step *step, uint32_t count)
+static void conduct(const struct steps *layer)
 {
-    for (const struct step *end = step + count; step < end; step++) {
-        const enum step_kind kind = step->kind;
-        const uint32_t after_tasks = step->after_tasks, after_transfers = step->after_transfers;
-        WAIT_FOR(CONDUCTOR, tasks_finished(after_tasks));
+    const struct transfer *transfers = layer->transfers;
 #if NETWORK_JOBS > 0
-        wait_for_jobs(step->after_jobs);
+    const struct ita_job *jobs = layer->jobs;
 #endif
-        while (!transfers_finished(after_transfers))
-            ;
-        if (kind == STEP_MOVE) {
-            start_transfers(step->transfers, step->count);
-            if (step->args) {
+    for (const struct step *step = layer->steps, *end = step + layer->count; step < end; step++) {
+        const uint32_t head = step->head;
+        if (STEP_HAS(head, STEP_AFTER_TASKS))
+            WAIT_FOR(CONDUCTOR, tasks_finished(step->after_tasks));
+#if NETWORK_JOBS > 0
+        if (STEP_HAS(head, STEP_AFTER_JOBS))
+            wait_for_jobs(step->after_jobs);
+#endif
+        if (STEP_HAS(head, STEP_AFTER_TRANSFERS)) {
+            const uint32_t count = step->after_transfers;
+            while (!transfers_finished(count))
+                ;
+        }
+        const uint32_t count = STEP_COUNT(head);
+        switch (STEP_KIND(head)) {
+        case STEP_MOVE:
+            start_transfers(transfers, count);
+            transfers += count;
+            if (STEP_HAS(head, STEP_BRINGS_ARGS)) {
                 dma_copy(slots[step->task % TASK_SLOTS].args, step->args, step->args_bytes);
                 issued.transfers++;
             }
-        } else if (kind == STEP_TASK) {
+            break;
+        case STEP_TASK:
             publish(step->kernel);
+            break;
+        case STEP_JOBS:
 #if NETWORK_JOBS > 0
-        } else {
-            submit(step->args, step->jobs, step->count);
+            submit(step->sequence, jobs, count);
+            jobs += count;
 #endif
+            break;
         }
     }
 }
@@ -212,11 +227,11 @@ void start_engines(void)
 
 /* ---- Both ---------------------------------------------------------------------------------------------- */
 
-void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks)
+void run_steps(uint32_t hart, const struct steps *layer)
 {
     __asm__ volatile("csrs mie, %0" ::"r"(MIE_CLUSTER));
     if (hart == CONDUCTOR)
-        conduct(steps, count);
+        conduct(layer);
     else
-        work(hart, first_task, tasks);
+        work(hart, layer->first_task, layer->tasks);
 }

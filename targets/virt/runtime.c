@@ -25,18 +25,17 @@ static void move(const struct transfer *transfer)
     }
 }
 
-void run_steps(uint32_t hart, const struct step *steps, uint32_t count, uint32_t first_task, uint32_t tasks)
+void run_steps(uint32_t hart, const struct steps *layer)
 {
-    (void)first_task;
-    (void)tasks;
-    for (const struct step *step = steps, *end = steps + count; step < end; step++) {
-        if (step->kind == STEP_TASK) {
+    const struct transfer *transfer = layer->transfers;
+    for (const struct step *step = layer->steps, *end = step + layer->count; step < end; step++) {
+        if (STEP_KIND(step->head) == STEP_TASK) {
             step->kernel(args[done++ % TASK_SLOTS], hart, SOC_WORKERS);
             continue;
         }
-        for (uint32_t i = 0; i < step->count; i++)
-            move(&step->transfers[i]);
-        if (step->args)
+        for (uint32_t i = 0; i < STEP_COUNT(step->head); i++)
+            move(transfer++);
+        if (STEP_HAS(step->head, STEP_BRINGS_ARGS))
             args[step->task % TASK_SLOTS] = step->args;
     }
 }
