@@ -35,13 +35,13 @@ export function profileLines(report: ProfileReport): string[] {
     lines.push(
       "",
       ...table([
-        ["layer", "elapsed", "share", "instructions", "at barrier", "operator", "engine", "most cycles in"],
+        ["layer", "elapsed", "share", "instructions", "waiting", "operator", "engine", "most cycles in"],
         ...layers.map((layer) => [
           `${layer.layer}`,
           grouped(layer.elapsed),
           percent(layer.elapsed, elapsed),
           grouped(layer.instructions),
-          percent(layer.waits.barrier ?? 0, layer.cycles),
+          percent((layer.waits.barrier ?? 0) + (layer.waits.wfi ?? 0), layer.cycles),
           `${layer.operator} ${layer.node}`,
           layer.engine,
           layer.functions.map(({ name, cycles }) => `${name} ${percent(cycles, layer.cycles)}`).join(", "),
