@@ -2,7 +2,9 @@
 
 import { z } from "zod";
 import { AttoflowError } from "./errors.ts";
-import { type Memory, type Peripheral, type Target, targetSchema } from "./schema.ts";
+import { type Target, targetSchema } from "./schema.ts";
+
+export { hartCount, memoryOf, peripheralOf } from "./parts.ts";
 
 /** Targets that come with Attoflow. */
 export const builtInTargets = ["snitch-ita", "virt"] as const;
@@ -59,21 +61,4 @@ export function parseTarget(text: string, where: string): Target {
 
 function problems(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`).join("; ");
-}
-
-/** The target's only memory of a role; throws if there is none. */
-export function memoryOf(target: Target, role: Memory["role"]): Memory {
-  const found = target.memories.find((memory) => memory.role === role);
-  if (!found) throw new AttoflowError(`target ${target.name} has no memory of role ${role}`);
-  return found;
-}
-
-/** The target's first peripheral of a kind, if it has one. */
-export function peripheralOf(target: Target, kind: Peripheral["kind"]): Peripheral | undefined {
-  return target.peripherals.find((peripheral) => peripheral.kind === kind);
-}
-
-/** Number of all harts, the DMA hart included. */
-export function hartCount(target: Target): number {
-  return target.harts.workers + (target.harts.dma ? 1 : 0);
 }

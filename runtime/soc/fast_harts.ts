@@ -3,7 +3,7 @@
 // host and for every division of labour between the tiers.
 
 import { AttoflowError } from "../../targets/errors.ts";
-import { hartCount } from "../../targets/load.ts";
+import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
 import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";

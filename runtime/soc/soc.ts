@@ -3,7 +3,7 @@
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { Dma } from "../../targets/engines/dma/device.ts";
-import { hartCount, memoryOf, peripheralOf } from "../../targets/load.ts";
+import { hartCount, memoryOf, peripheralOf } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import { CodeCache } from "../hart/code.ts";
 import { causeName, Control, interrupts } from "../hart/control.ts";
