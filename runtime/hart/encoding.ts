@@ -77,11 +77,13 @@ export function immediateRange(format: Format): { min: number; max: number; step
     : { min: 0, max: 2 ** high - 1, step: 1 };
 }
 
-/** Instructions by opcode and funct3, so that a look-up compares few. */
-const candidates: Instruction[][] = Array.from({ length: 1024 }, (_, key) => {
+/** Instructions by opcode and funct3, so that a look-up compares few; found when they are first needed. */
+const candidates: Instruction[][] = [];
+
+function candidatesOf(key: number): Instruction[] {
   const word = (key >> 7 << 12) | (key & 0x7f);
   return instructions.filter((each) => ((word ^ each.match) & each.mask & 0x707f) === 0);
-});
+}
 
 /**
  * The instruction that a word is, or undefined if it is illegal. 16-bit parcels are illegal.
@@ -91,7 +93,9 @@ const candidates: Instruction[][] = Array.from({ length: 1024 }, (_, key) => {
  */
 export function decode(word: number, extensions?: readonly Extension[]): Instruction | undefined {
   const key = ((word >>> 12 & 7) << 7) | (word & 0x7f);
-  const found = candidates[key].find((each) => ((word ^ each.match) & each.mask) === 0);
+  const found = (candidates[key] ??= candidatesOf(key)).find((each) =>
+    ((word ^ each.match) & each.mask) === 0
+  );
   return found && (!extensions || extensions.includes(found.extension)) ? found : undefined;
 }
 
