@@ -33,8 +33,7 @@ Deno.test("generate and validate a small network", async (test) => {
   await withNetwork(async (folder) => {
     await test.step("generate writes the project and says what it is", async () => {
       const names = await namesIn(join(folder, "net"));
-      const wanted =
-        "Makefile boot.S image.bin image.elf image.hex kernels link.ld manifest.json model.onnx " +
+      const wanted = "Makefile boot.S image.bin image.elf image.hex link.ld manifest.json model.onnx " +
         "network.c network.h soc.h weights.bin";
       for (const name of wanted.split(" ")) assert.ok(names.includes(name), name);
       assert.ok(names.every((name) => !name.endsWith(".o")), names.join());
