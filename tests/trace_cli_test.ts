@@ -161,7 +161,7 @@ Deno.test("Ctrl-C ends validate in the same way", () =>
       const { code, stdout, stderr } = await interrupt(folder, args, signal);
       assert.equal(code, status, stderr);
       assert.equal(stdout, "");
-      assert.match(stderr, /^cycle \d+\nhart 0 +pc 0x80000000 +_start +running\n/);
+      assert.match(stderr, /^cycle \d+\nhart 0 +pc 0x80000000 +_start +running$/m);
       assert.match(stderr, /\nattoflow: interrupted\n$/);
       assert.deepEqual(await namesIn(folder), ["net", "small.onnx", "t.json", "x.npz"]);
       await Deno.remove(join(folder, "t.json"));

@@ -22,6 +22,8 @@ export class Conversation {
   #answers: Promise<void> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
   #waiting = 0;
+  /** Ctrl-C has come behind a packet that is not worked on yet. */
+  #isInterrupted = false;
   #last = encodePacket("");
   #isOpen = true;
 
@@ -36,7 +38,7 @@ export class Conversation {
     try {
       for await (const bytes of this.#line.readable) {
         for (const received of this.#reader.take(bytes)) {
-          if (received.kind === "interrupt") this.protocol.interrupt();
+          if (received.kind === "interrupt") this.#interrupt();
           else if (received.kind === "repeat") this.#send(this.#last);
           else if (received.kind === "bad") this.#acknowledge("-");
           else if (received.kind === "packet") this.#take(received.text);
@@ -63,13 +65,23 @@ export class Conversation {
     }
   }
 
+  #interrupt(): void {
+    if (this.#waiting > 0) this.#isInterrupted = true;
+    else this.protocol.interrupt();
+  }
+
   #take(packet: string): void {
     this.#acknowledge("+");
     this.#waiting++;
     this.#answers = this.#answers.then(async () => {
       this.#waiting--;
       if (this.protocol.ending || !this.#isOpen) return;
-      const answer = await this.protocol.answer(packet);
+      const answering = this.protocol.answer(packet);
+      if (this.#isInterrupted && this.#waiting === 0) {
+        this.#isInterrupted = false;
+        this.protocol.interrupt();
+      }
+      const answer = await answering;
       if (answer !== undefined) this.#send(this.#last = encodePacket(answer));
       if (!this.protocol.ending) return;
       await this.#sending;

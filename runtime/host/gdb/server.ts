@@ -20,6 +20,18 @@ export interface Listener extends AsyncIterable<Line> {
   close(): void;
 }
 
+/** Milliseconds that a client who is leaving is waited for. */
+const leaveMilliseconds = 500;
+
+async function endsSoon(work: Promise<void>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), leaveMilliseconds);
+  work.then(() => resolve(true));
+  const ended = await promise;
+  clearTimeout(timer);
+  return ended;
+}
+
 /** The server. */
 export class GdbServer {
   readonly #machine: ServedMachine;
@@ -28,7 +40,8 @@ export class GdbServer {
   /** Why the machine stands still, or will do so: it may run without a client. */
   #stop: Promise<Stop>;
   #current: Conversation | undefined;
-  #isBusy = false;
+  /** Ends when the client of now has left. */
+  #busy: Promise<void> | undefined;
 
   /** @param say tells the person at the server's side what happens */
   constructor(machine: ServedMachine, say: (line: string) => void) {
@@ -65,13 +78,12 @@ export class GdbServer {
 
   async #accept(listener: Listener): Promise<void> {
     for await (const line of listener) {
-      if (this.#isBusy) {
+      if (this.#busy && !await endsSoon(this.#busy)) {
         this.#say("gdb: a second client is turned away");
         line.close();
         continue;
       }
-      this.#isBusy = true;
-      this.#converse(line).catch(this.#end.reject).finally(() => this.#isBusy = false);
+      this.#busy = this.#converse(line).catch(this.#end.reject).finally(() => this.#busy = undefined);
     }
   }
 

@@ -79,10 +79,9 @@ export class SocDebugger implements SocObserver {
     this.#taking.clear();
     for (const [hart, { kind, takeTrap }] of actions.entries()) {
       if (takeTrap) this.#taking.add(hart);
-      if (kind === "hold" || !this.#untold.has(hart)) continue;
-      this.#untold.delete(hart);
+      if (kind === "hold" || this.stop || !this.#untold.delete(hart)) continue;
       const reason = this.breakpoints.at(this.#parts.state.pc[hart]);
-      if (reason) this.stop ??= { kind: "stop", hart, signal: signals.trap, reason };
+      if (reason) this.#stopFor(hart, signals.trap, { reason });
     }
   }
 
