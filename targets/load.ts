@@ -1,6 +1,6 @@
 // Finds and checks target descriptions.
 
-import { z } from "zod";
+import type { z } from "zod";
 import { AttoflowError } from "./errors.ts";
 import { type Target, targetSchema } from "./schema.ts";
 
