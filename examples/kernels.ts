@@ -59,3 +59,44 @@ export function softmax(rows: number, columns: number): KernelExample {
     (net, x) => net.apply("ITAMax", "softmax", [x], attributes),
   );
 }
+
+/** Sizes of an attention. */
+export interface AttentionSizes {
+  /** S */
+  readonly tokens: number;
+  /** E */
+  readonly embedding: number;
+  /** P, of one head. */
+  readonly width: number;
+  readonly heads: number;
+}
+
+/**
+ * Self-attention with all its projections, as transformers have it after quantisation: heads side by side in one
+ * projection, batched products, ITA's streaming softmax (shift 0, full scale 255).
+ */
+export function attention({ tokens, embedding, width, heads }: AttentionSizes): KernelExample {
+  const name = `attention_S${tokens}_E${embedding}_P${width}_H${heads}`;
+  return build(name, [1, tokens, embedding], (net, x, random) => {
+    const head = (which: string, perm: number[]) => {
+      const projected = net.linear(which, x, heads * width, random);
+      const split = net.apply("Reshape", `${which}_split`, [projected], {
+        shape: [1, tokens, heads, width],
+      });
+      return net.apply("Transpose", `${which}_heads`, [split], { perm });
+    };
+    const [q, k, v] = [head("q", [0, 2, 1, 3]), head("k", [0, 2, 3, 1]), head("v", [0, 2, 1, 3])];
+    // A step of one is a factor of two in the softmax: a few steps between the keys of a row are plenty.
+    const logits = net.requant("logits_requant", net.apply("MatMul", "logits", [q, k]), 12);
+    const weights = net.apply("ITAPartialMax", "softmax", [logits], {
+      shift: 0,
+      fullScale: 255,
+      levels: 256,
+      groupWidth: 16,
+    });
+    const mixed = net.requant("mixed_requant", net.apply("MatMul", "mixed", [weights, v]));
+    const merged = net.apply("Transpose", "merge", [mixed], { perm: [0, 2, 1, 3] });
+    const joined = net.apply("Reshape", "joined", [merged], { shape: [1, tokens, heads * width] });
+    return net.linear("out", joined, embedding, random);
+  });
+}

@@ -24,3 +24,17 @@ Deno.test("every network has a sound plan in 128, 64 and 32 KiB of L1", { ignore
     }
   }
 });
+
+Deno.test("PyITA's attention with the target's softmax has all its products on ITA", {
+  ignore: !networksPath(),
+}, () => {
+  const names = networkNames().filter((name) => name.endsWith("_shift0"));
+  assert.notEqual(names.length, 0);
+  for (const name of names) {
+    const { bytes, softmaxShift, inputTypes } = readNetwork(name);
+    const { program } = compileModel(importModel(bytes, { name, softmaxShift, inputTypes }), target);
+    const working = program.layers.filter((layer) => layer.macs > 0);
+    assert.deepEqual([...new Set(working.map((layer) => layer.engine))], ["ita"], name);
+    assert.ok(working.some((layer) => layer.operator === "RequantizedAttention"), name);
+  }
+});

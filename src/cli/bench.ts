@@ -5,12 +5,15 @@ import { conv, gemm, type KernelExample, softmax } from "../../examples/kernels.
 import { EmulatorTransport } from "../../runtime/host/emulator.ts";
 import { readGeneratedImage } from "../../runtime/host/folder.ts";
 import { openSession } from "../../runtime/host/open.ts";
-import { benchIta } from "../../targets/engines/ita/bench.ts";
+import { benchIta, itaBenchLine } from "../../targets/engines/ita/bench.ts";
+import { flag, withDefault } from "@optique/core";
+import { AttoflowError } from "../../targets/errors.ts";
 import { loadTarget } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
 import { generate } from "../generate.ts";
 import { exportModel } from "../onnx/export.ts";
-import { defineCommand } from "./command.ts";
+import { benchItaWorkloads } from "./bench_ita.ts";
+import { defineCommand, plain } from "./command.ts";
 import { compilerOption, jsonOption, targetOption } from "./options.ts";
 import { grouped, print, printJson, tableLines } from "./output.ts";
 import { ensureCompiler } from "./setup.ts";
@@ -34,20 +37,32 @@ interface Measurement {
   readonly cyclesPerSecond: number;
 }
 
+/** `--ita`. */
+const itaOption = withDefault(
+  flag("--ita", { description: plain("Only what ITA reaches on matrix products and attention.") }),
+  false,
+);
+
 /** The command. */
 export const benchCommand = defineCommand("bench", {
   summary: "Measure the emulator and whole inferences.",
   details:
     "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
     "target, the time that the emulator takes for it and the instructions that it emulates in a second.",
-  examples: ["bench", "bench --cc clang --json"],
+  examples: ["bench", "bench --ita", "bench --cc clang --json"],
 }, {
   target: targetOption,
   cc: compilerOption,
+  ita: itaOption,
   json: jsonOption,
-}, async ({ target: name, cc, json }) => {
+}, async ({ target: name, cc, ita: onlyIta, json }) => {
   const target = await loadTarget(name);
   await ensureCompiler();
+  if (onlyIta) {
+    if (!target.ita) throw new AttoflowError("the target has no ITA", { where: target.name });
+    await benchItaWorkloads(target, cc, json);
+    return 0;
+  }
   const encoder = buildEncoder();
   const networks: KernelExample[] = [
     { model: encoder.model, inputs: [encoder.images[0]] },
@@ -63,19 +78,12 @@ export const benchCommand = defineCommand("bench", {
     }
     return done;
   });
-  const ita = target.ita && benchIta(target.ita);
-  if (json) {
-    if (ita) printJson({ type: "ita", ...ita });
-    return 0;
-  }
-  print(...measurementLines(measurements));
-  if (ita) {
-    print(
-      "",
-      `ITA's device: ${ita.gmacPerSecond.toFixed(1)} GMAC/s, ${
-        ita.innerJob.toFixed(1)
-      } µs for a 64x64x64 job`,
-    );
+  if (!json) print(...measurementLines(measurements));
+  if (target.ita) {
+    const device = benchIta(target.ita);
+    if (json) printJson({ type: "ita", ...device });
+    else print("", itaBenchLine(device), "");
+    await benchItaWorkloads(target, cc, json);
   }
   return 0;
 });
