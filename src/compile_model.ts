@@ -6,6 +6,7 @@ import type { Target } from "../targets/schema.ts";
 import type { Model } from "./model/types.ts";
 import { passesFor, rewrite } from "./passes/pipeline.ts";
 import { plan, type UnsupportedNode, unsupportedNodes } from "./schedule/plan.ts";
+import { MemoryMisfit } from "./schedule/place_tensors.ts";
 import { LayerMisfit } from "./schedule/plan_layers.ts";
 import type { Program } from "./schedule/program.ts";
 
@@ -23,11 +24,23 @@ export interface CompiledModel {
 }
 
 /**
- * Rewrites and plans a model. A fused node that does not fit L1 is left as the file has it.
+ * Rewrites and plans a model. A fused node that does not fit L1 is left as the file has it; where the accelerator's
+ * form of the constants is too large for L2, all layers stay on the cores.
  *
  * @throws {AttoflowError} if a node has no engine or nothing fits; see `plan`
  */
 export function compileModel(model: Model, target: Target, options: CompileOptions = {}): CompiledModel {
+  try {
+    return compileFor(model, target, options);
+  } catch (error) {
+    // Tiles of narrow layers are mostly padding: without the accelerator the same network may fit.
+    if (!(error instanceof MemoryMisfit) || !target.engines.includes("ita")) throw error;
+    const engines = target.engines.filter((engine) => engine !== "ita");
+    return compileFor(model, { ...target, engines }, options);
+  }
+}
+
+function compileFor(model: Model, target: Target, options: CompileOptions): CompiledModel {
   const unfused = new Map<string, string>();
   for (;;) {
     const notes = new Map<string, string>();

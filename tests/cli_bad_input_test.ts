@@ -117,8 +117,6 @@ Deno.test("an image that does not fit says which tensor, how many bytes and whic
     await writeTarget(folder, (target) => {
       const l2 = (target.memories as { name: string; size: number }[]).find(({ name }) => name === "l2")!;
       l2.size = 0x4_0000;
-      // On the cores the weights stay one constant under the tensor's name.
-      target.engines = ["cores", "dma"];
     });
     const result = await cli([...generate, "--target", "target.json"], folder);
     assertRefused(result, 2, /constant:w/, /320000/, /\bl2\b/);

@@ -11,6 +11,9 @@ import type { Buffer, MemoryUse } from "./program.ts";
 import type { Group, Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
 
+/** The tensors of a network are more than L2 holds. */
+export class MemoryMisfit extends AttoflowError {}
+
 /** Buffers in L2 and the size of the arena that holds the activations. */
 export interface L2Plan {
   readonly buffers: Buffer[];
@@ -112,7 +115,7 @@ export function memoryUse(
       .map((buffer) => `${printName(buffer.tensor ?? buffer.name)} (${buffer.kind}) ${buffer.bytes}`).join(
         ", ",
       );
-    throw new AttoflowError(
+    throw new MemoryMisfit(
       `the network needs ${needed} bytes of ${l2.name} (${use.constants} of constants, ${use.activations} of ` +
         `activations), which has ${l2.size}`,
       { where: target.name, hint: `The largest are ${largest} bytes.` },

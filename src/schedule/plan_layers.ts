@@ -5,7 +5,7 @@ import { copyMapping } from "../../targets/engines/dma/mapping.ts";
 import type { NodeView } from "../../targets/engines/engine.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
-import { elementCount, type Node } from "../model/types.ts";
+import { byteLength, elementCount, type Node } from "../model/types.ts";
 import { type L1Budget, taskBytesLimit } from "./budget.ts";
 import { type Choice, type Engines, enginesFor } from "./choose_engine.ts";
 import { Constants } from "./constants.ts";
@@ -138,7 +138,10 @@ export class LayerPlanner {
     const homes: Homes = {
       tensor: (name) => ({ buffer: names.tensor(name), offset: 0 }),
       table: (data) => ({
-        buffer: this.constants.place(`table:${index}.${this.constants.parts.length}`, data),
+        buffer: this.constants.place(
+          `${tableName(view)} (layer ${index}, ${this.constants.parts.length})`,
+          data,
+        ),
         offset: 0,
       }),
     };
@@ -213,4 +216,14 @@ function reasonOf(engine: EngineName, rejections: Rejections, target: Target): s
   );
   return before.map((other) => `${other.engine}: ${other.reason}`).join("; ") ||
     "first in the target's order";
+}
+
+/** What a table of a layer is called: mostly it is the largest constant operand, arranged as the engine wants it. */
+function tableName({ node, inputs }: NodeView): string {
+  const constants = inputs.filter((input) => input?.data !== undefined);
+  const largest = constants.reduce(
+    (best, input) => best && byteLength(best) >= byteLength(input!) ? best : input,
+    undefined,
+  );
+  return `${largest?.name ?? node.name} as the engine takes it`;
 }

@@ -27,6 +27,8 @@ interface Candidate {
   readonly tiling: Tiling;
   readonly bytes: number;
   readonly cycles: number;
+  /** Part of them in which work waits for operands that have only one place. */
+  readonly waiting: number;
   readonly largest: Misfit["largest"];
 }
 
@@ -65,10 +67,10 @@ export function chooseTiling(
   fitting.sort((a, b) => a.cycles - b.cycles || a.bytes - b.bytes);
   let best: { tiling: Tiling; pieces: Pieces; cycles: number } | undefined;
   for (let next = 0, tried = 0; next < fitting.length && (tried < laidOut || !best); next++, tried++) {
-    const { tiling } = fitting[next];
+    const { tiling, waiting } = fitting[next];
     const pieces = placePieces(view, mapping, tiling, target);
     if (slotBytes(pieces.slots) > budget) continue;
-    const cycles = estimate(stepsOf(pieces.pieces), target);
+    const cycles = estimate(stepsOf(pieces.pieces), target) + waiting;
     if (!best || cycles < best.cycles) best = { tiling, pieces, cycles };
   }
   return best ?? { bytes: smallest!.bytes, largest: smallest!.largest };
@@ -220,6 +222,8 @@ function judge(
   let moved = 0;
   let first = 0;
   let waiting = 0;
+  // Tiles move one by one, so that the accelerator waits for the first of them only.
+  const exposed = sample.call.accelerator ? 1 / 4 : 1;
   let largest = { field: "", tensor: "", bytes: -1 };
   for (const field of sample.fields) {
     const deepest = loops.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
@@ -230,7 +234,7 @@ function judge(
     const waits = field.access !== "scratch" && times > 1 && (tight === 2 || (tight === 1 && seldom));
     if (waits) {
       single.add(field.field);
-      waiting += times * field.cycles;
+      waiting += overlap ? Math.ceil(times * field.cycles * exposed) : 0;
     }
     const copies = field.access !== "scratch" && times > 1 && !waits ? 2 : 1;
     bytes += copies * aligned(field.bytes);
@@ -244,9 +248,9 @@ function judge(
   const share = elementCount(shape) / Math.max(1, elementCount(loops.shape));
   const work = sample.call.cycles * Math.min(pieces, share);
   const cycles = (overlap ? Math.max(moved, work + contention * moved) + first : work + moved) +
-    pieceOverhead * pieces + (overlap ? waiting : 0);
+    pieceOverhead * pieces + waiting;
   const tiling = { ...loops, single };
-  return { tiling, bytes, cycles, largest };
+  return { tiling, bytes, cycles, waiting, largest };
 }
 
 /** Cycles that one more piece costs: a phase (see pipeline.ts) and the kernel's call. */
