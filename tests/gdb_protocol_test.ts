@@ -264,6 +264,9 @@ Deno.test("watchpoints stop behind the access, whoever makes it", async () => {
       else assert.equal(await client.register(hart, a2), old, "the load is done");
       assert.equal(await client.ask(`z${kind},${hex(watched)},4`), "OK");
     }
+    const instruction = codeBase + 0x40;
+    assert.equal(await client.ask(`Z2,${hex(instruction)},4`), "OK", "in the upper half of the addresses");
+    assert.equal(await client.ask(`z2,${hex(instruction)},4`), "OK");
     // Under the alias, with a part of the word, and a span that begins before it.
     assert.equal(await client.ask(`Z2,${hex(watched + 0x800_0000 + 1)},1`), "OK");
     stopped(await client.ask("vCont;c"), new RegExp(`^T05watch:${hex(watched + 0x800_0000 + 1)};thread:6;`));

@@ -115,8 +115,8 @@ export class Breakpoints {
     if (watchpoint.kind === breakKinds.read) return;
     const stops = watchpoint.starts.flatMap((start) => {
       const words: (() => void)[] = [];
-      for (let word = start & ~3; word < start + watchpoint.length; word += 4) {
-        words.push(this.#parts.access.watch(word >>> 0, this.#onDeviceWrite));
+      for (let word = start - start % 4; word < start + watchpoint.length; word += 4) {
+        words.push(this.#parts.access.watch(word, this.#onDeviceWrite));
       }
       return words;
     });

@@ -39,7 +39,7 @@ const commands: Record<string, { readonly help: string; readonly run: Command }>
     help: "load the image again and start from reset; breakpoints stay",
     run: async ({ reset }) => {
       await reset();
-      return ["reset; type `maintenance flush register-cache` (or `stepi`) to see the new registers"];
+      return ["reset; type `maintenance flush register-cache` to see the new registers"];
     },
   },
 };
