@@ -16,12 +16,12 @@ import {
   pageBytes,
   reason,
 } from "../hart/translate/layout.ts";
-import { packRegions, unpackRegions, WordHash } from "../hart/translate/region_cache.ts";
-import { sourceStamp } from "../hart/translate/stamp.ts";
+import { packRegions, unpackRegions } from "../hart/translate/region_cache.ts";
 import { Translator, type TranslatorStatistics } from "../hart/translate/translator.ts";
 import type { Cache } from "../cache.ts";
 import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
+import { sourceStamp, WordHash } from "../stamp.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
 import { SlowPath } from "./slow_path.ts";
 
@@ -45,6 +45,8 @@ const counterWord = hartRecord.counter / 4, pcWord = hartRecord.pc / 4, poorWord
 /** What of the cycles lies in the counter's low word. */
 const lowBits = 32 - counterShift;
 
+/** Folders whose sources decide what translated code looks like, from `runtime`. */
+const sources = ["hart/", "hart/translate/", "wasm/"].map((folder) => `./${folder}`);
 /** Patience that never ends. */
 const never = 0x7fff_ffff;
 
@@ -72,8 +74,8 @@ export class FastHarts implements HartEngine {
   readonly #clock: Float64Array;
   /** Time of the latest arrival at the barrier that harts wait at. */
   #lastArrival = 0;
-  /** Time up to which devices have been moved on. */
-  #deviceTime = 0;
+  /** Time up to which each device has been moved on. */
+  #deviceTimes = new Float64Array(0);
   #parts!: EngineParts;
   #slow!: SlowPath;
 
@@ -103,16 +105,17 @@ export class FastHarts implements HartEngine {
       outstandingMemory: core.outstandingMemory,
       farLatency: far[0]?.latency ?? 0,
       usual: this.#layout.windows[0].memory,
+      mixed: near.length > 0,
     }, options.patience);
     const table = new WebAssembly.Table({ element: "anyfunc", initial: 64 });
     const given = {
       [imports.module]: { [imports.guest]: this.#guest, [imports.own]: this.#own, [imports.regions]: table },
     };
-    const stamp = options.cache && sourceStamp();
+    const stamp = options.cache && sourceStamp(sources);
     if (stamp !== undefined) {
       this.#cache = options.cache;
       const key = new WordHash();
-      for (const char of JSON.stringify([stamp, this.#layout, core])) key.add(char.charCodeAt(0));
+      key.addText(JSON.stringify([stamp, this.#layout, core]));
       this.#key = key.text;
     }
     const interpreter = new WebAssembly.Module(this.#interpreter());
@@ -147,6 +150,7 @@ export class FastHarts implements HartEngine {
   attach(parts: EngineParts): void {
     this.#parts = parts;
     this.#slow = new SlowPath(parts);
+    this.#deviceTimes = new Float64Array(parts.devices.length);
   }
 
   loaded(image: Image): void {
@@ -304,17 +308,18 @@ export class FastHarts implements HartEngine {
     this.#lastArrival = 0;
   }
 
+  /**
+   * Moves devices on to a cycle. A device without work has no time of its own: what a hart gives it to do starts when
+   * the hart says so, though other harts may be ahead.
+   */
   #advanceDevices(cycle: number): void {
-    const { devices, setCycle } = this.#parts;
-    while (this.#deviceTime < cycle) {
-      let busy = false;
-      for (const device of devices) {
-        if (!device.busy()) continue;
-        if (!busy) setCycle(this.#deviceTime);
-        busy = true;
-        device.tick(this.#deviceTime);
+    const { devices, setCycle } = this.#parts, times = this.#deviceTimes;
+    for (const [i, device] of devices.entries()) {
+      while (device.busy() && times[i] < cycle) {
+        setCycle(times[i]);
+        device.tick(times[i]++);
       }
-      this.#deviceTime = busy ? this.#deviceTime + 1 : cycle;
+      if (!device.busy()) times[i] = cycle;
     }
   }
 }

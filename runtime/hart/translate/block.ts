@@ -2,14 +2,36 @@
 // transfer of control. Interpreter tier and translator read the same blocks.
 
 import { decode, type Operands, operandsOfWord } from "../encoding.ts";
-import type { Instruction } from "../instructions.ts";
+import type { Instruction, LatencyClass } from "../instructions.ts";
+
+/** What of a hart an instruction keeps busy; `offload`: the multiplier and divider. */
+export type Unit = "core" | "load" | "store" | "atomic" | "offload" | "fence";
 
 /** One instruction of a block, decoded. */
 export interface Step {
   readonly pc: number;
   readonly instruction: Instruction;
   readonly operands: Required<Operands>;
+  readonly unit: Unit;
+  /** Register that is written; 0 if none. */
+  readonly rd: number;
+  /** Registers that must have no result pending before it issues, as a mask. */
+  readonly waits: number;
 }
+
+const units: Record<LatencyClass, Unit> = {
+  alu: "core",
+  branch: "core",
+  jump: "core",
+  csr: "core",
+  load: "load",
+  store: "store",
+  atomic: "atomic",
+  multiply: "offload",
+  divide: "offload",
+  transfer: "offload",
+  system: "fence",
+};
 
 /**
  * How a block ends: with a conditional branch, a jump to a fixed target, a jump to a register's value, by running on
@@ -41,7 +63,12 @@ export function decodeStep(pc: number, word: number): Step | undefined {
   const operands = operandsOfWord(word, instruction.format);
   // A target between two instructions is taken all the same (snitch-cluster.md, 1.8): rare, so left to the slow path.
   const between = (instruction.format === "B" || instruction.format === "J") && (operands.imm & 2) !== 0;
-  return between ? undefined : { pc, instruction, operands };
+  if (between) return undefined;
+  // Bits 11:7 are looked at whether or not they name a destination (snitch-cluster.md, section 8, rule 1).
+  let waits = instruction.latency === "system" ? 0 : 1 << (word >>> 7 & 31);
+  for (const register of instruction.reads) waits |= 1 << operands[register];
+  const rd = instruction.writes ? operands.rd : 0;
+  return { pc, instruction, operands, unit: units[instruction.latency], rd, waits: waits & ~1 };
 }
 
 /**
@@ -98,8 +125,8 @@ export function isChecked(
 }
 
 /** Whether a step reads or writes memory. */
-export function accesses({ instruction: { meaning } }: Step): boolean {
-  return meaning.kind === "load" || meaning.kind === "store" || meaning.kind === "atomic";
+export function accesses({ unit }: Step): boolean {
+  return unit === "load" || unit === "store" || unit === "atomic";
 }
 
 /** Bytes that a memory step moves. */
@@ -108,6 +135,6 @@ export function accessBytes({ instruction: { meaning } }: Step): 1 | 2 | 4 {
 }
 
 /** Register that a step writes; 0 if none. */
-export function written({ instruction, operands }: Step): number {
-  return instruction.writes ? operands.rd : 0;
+export function written({ rd }: Step): number {
+  return rd;
 }

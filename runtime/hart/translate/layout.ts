@@ -3,7 +3,7 @@
 // Memory 0 is the guest's: its index is the guest's physical address.
 
 import { instructions } from "../instructions.ts";
-import type { MemoryClass } from "./cost.ts";
+import type { MemoryClass } from "./pipeline_model.ts";
 
 /** A hart's record, byte offsets. x0 … x31 lie at 0 … 124; x0 stays 0 and writes to it go to `sink`. */
 export const hartRecord = {

@@ -41,22 +41,6 @@ export function touches(spans: readonly Span[], address: number, bytes: number):
   return spans.some(([start, length]) => start < address + bytes && address < start + length);
 }
 
-/** A hash of words, 64 bits of it: two of FNV-1a's form with different factors. */
-export class WordHash {
-  #a = 0x811c_9dc5;
-  #b = 0x1234_5679;
-
-  add(word: number): void {
-    this.#a = Math.imul(this.#a ^ word, 0x0100_0193);
-    this.#b = Math.imul(this.#b ^ (word >>> 16 | word << 16), 0x85eb_ca6b);
-    this.#b ^= this.#b >>> 13;
-  }
-
-  get text(): string {
-    return [this.#a, this.#b].map((each) => (each >>> 0).toString(16).padStart(8, "0")).join("");
-  }
-}
-
 /** Regions as bytes: the length of a JSON list, the list, the bodies. */
 export function packRegions(regions: readonly KeptRegion[]): Uint8Array {
   const entries: Entry[] = regions.map(({ made, ...rest }) => ({

@@ -2,6 +2,7 @@
 // of earlier runs come from a cache.
 
 import type { Image } from "../../image/types.ts";
+import { WordHash } from "../../stamp.ts";
 import { FunctionBuilder } from "../../wasm/function.ts";
 import { Local } from "../../wasm/expression.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
@@ -11,7 +12,7 @@ import type { Bounds, Expectation } from "./guards.ts";
 import { importMemories, imports, regionType } from "./interpreter.ts";
 import { amongGuarded, type Layout, leavingCost } from "./layout.ts";
 import { collect, defaultLimits, lastStep, type Placed, type RegionLimits } from "./region.ts";
-import { joinSpans, type KeptRegion, type Span, touches, WordHash } from "./region_cache.ts";
+import { joinSpans, type KeptRegion, type Span, touches } from "./region_cache.ts";
 import { RegionWriter } from "./region_writer.ts";
 
 /** A region that may be called. */
