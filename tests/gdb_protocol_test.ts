@@ -341,6 +341,17 @@ Deno.test("a trap is shown before its handler gets it, and goes there if the sig
   });
 });
 
+Deno.test("without a client traps go to the program's handler", async () => {
+  const handler = codeBase + 4 * 40;
+  const start = [...li(t0, handler), ...csrw("mtvec", t0), ...onlyHart(3, [0]), ...forever];
+  const filling = Array.from({ length: 40 - start.length }, () => 0);
+  const end = [...op("addi", { rd: a0, imm: 9 }), ...exit];
+  await withServer(image([...start, ...filling, ...end]), async (client, server) => {
+    assert.equal(await client.ask("D"), "OK");
+    assert.deepEqual(await server.end, { kind: "exit", code: 9 });
+  });
+});
+
 Deno.test("a program that ends, and one that never will", async () => {
   await withServer(
     image([...onlyHart(0, [...op("addi", { rd: a0, imm: 7 }), ...exit]), ...forever]),

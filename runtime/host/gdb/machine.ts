@@ -144,9 +144,16 @@ export class DebugMachine implements DebugTarget {
     return this.#debugger.breakpoints.remove(kind, address, length);
   }
 
-  /** Forgets breakpoints and lets traps be taken: the debugger has gone. */
-  release(): void {
-    this.#debugger.breakpoints.clear();
+  /** Lets all harts go on, as if there were no debugger: breakpoints are gone, traps go to their handlers. */
+  async runFree(): Promise<Stop> {
+    const { catchesTraps, breakpoints } = this.#debugger;
+    breakpoints.clear();
+    this.#debugger.catchesTraps = false;
+    try {
+      return await this.resume(Array.from({ length: this.harts }, () => ({ kind: "continue" })));
+    } finally {
+      this.#debugger.catchesTraps = catchesTraps;
+    }
   }
 
   interrupt(): void {

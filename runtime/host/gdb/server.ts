@@ -8,8 +8,8 @@ import type { DebugTarget, Stop } from "./target.ts";
 export interface ServedMachine extends DebugTarget {
   /** Why it stands still before anything has run. */
   readonly beginning: Stop;
-  /** Forgets what a debugger has set. */
-  release(): void;
+  /** Runs by itself, as if there were no debugger: nothing that one has set stops it. */
+  runFree(): Promise<Stop>;
 }
 
 /** How serving has ended: the program has ended, or a client has ended it. */
@@ -104,11 +104,7 @@ export class GdbServer {
   /** The client has let go of the machine: it runs by itself. */
   #letGo(): void {
     this.#say("gdb: the client has let go of the machine, which runs on");
-    this.#machine.release();
-    const { harts } = this.#machine;
-    this.#stop = this.#machine.resume(
-      Array.from({ length: harts }, () => ({ kind: "continue", takeTrap: true })),
-    );
+    this.#stop = this.#machine.runFree();
     this.#stop.then((stop) => {
       if (stop.kind === "exit") this.#end.resolve(stop);
       else if (stop.text) this.#say(`gdb: the machine has stopped and waits for a client: ${stop.text}`);
