@@ -73,30 +73,21 @@ Deno.test("a smaller L1 makes more pieces, and every plan passes the checker", (
   assert.equal(pieces.at(-1)! > pieces[0], true);
 });
 
-Deno.test("steps: the DMA runs ahead of the workers, stores come behind their task, waits name what is needed", () => {
-  const { steps, tiles } = checked(matmulModel(256, 128, 128), 32768).layers[0];
-  const tasks = steps.filter((step) => step.engine === "cores" && step.layer === 0);
+Deno.test("steps: where moving takes the time, the DMA runs ahead of the workers; waits name what is needed", () => {
+  const builder = new ModelBuilder();
+  const x = input(builder, "x", [2048, 64]);
+  const y = builder.append({ operator: "Relu", inputs: [x], name: "relu" });
+  const [{ steps, tiles }] = checked(builder.finish("relu", ["x"], [y.name]), 65536).layers;
+  const tasks = steps.filter((step) => step.engine === "cores");
   assert.equal(tasks.length, tiles);
-  assert.equal(steps[0].engine, "dma");
-  assert.deepEqual([steps.at(-1)!.engine, steps.at(-1)!.layer], ["dma", 0]);
+  assert.equal(tiles > 2, true);
+  assert.equal(steps.at(-1)!.engine, "dma");
   const secondLoad = steps.findIndex((step, i) =>
     i > 0 && step.engine === "dma" && step.brings !== undefined
   );
   assert.equal(secondLoad < steps.findIndex((step) => (step.after.cores ?? 0) > 0), true);
   assert.equal(tasks[0].after.dma, 1);
   for (const step of steps) assert.equal(step.start <= step.end, true);
-});
-
-Deno.test("pieces keep to the granule and the most that a mapping allows", () => {
-  const cores = engineMappings.get("cores")!;
-  const relu = { ...cores.mappings.get("Relu")!, cuts: () => [{ axis: 0, granule: 3, most: 8 }] };
-  const engines = new Map([["cores", { ...cores, mappings: new Map([["Relu", relu]]) }] as const]);
-  const builder = new ModelBuilder();
-  const y = builder.append({ operator: "Relu", inputs: [input(builder, "x", [20, 8])], name: "relu" });
-  const program = plan(builder.finish("cut", ["x"], [y.name]), target, engines);
-  assert.deepEqual(checkProgram(program), []);
-  assert.deepEqual(program.layers[0].tileShape, [6, 8]);
-  assert.equal(program.layers[0].tiles, 4);
 });
 
 Deno.test("an operand that all pieces share is loaded once", () => {
