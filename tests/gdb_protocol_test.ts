@@ -1,11 +1,13 @@
 // The GDB server, packet by packet, with a machine of nine harts behind it. No GDB is needed.
 
 import assert from "node:assert/strict";
+import { buildSoc } from "../runtime/host/emulator.ts";
 import { targetDescription } from "../runtime/host/gdb/description.ts";
 import { hexOfBytes, hexOfWord, wordOfHex } from "../runtime/host/gdb/packets.ts";
 import { type Client, withServer } from "./gdb_client.ts";
 import {
   barrier,
+  cluster,
   clusterRegisters,
   codeBase,
   csrr,
@@ -453,6 +455,20 @@ Deno.test("clients come and go as they like", async (test) => {
   await withServer(image(counting), async (client, server) => {
     client.send("k");
     assert.deepEqual(await server.end, { kind: "killed" });
+  });
+});
+
+Deno.test("a run that nothing stops takes the same cycles as without a debugger", async () => {
+  const plain = buildSoc(cluster);
+  plain.load(tracedProgram());
+  plain.run({ maxCycles: 100_000, limitIsFault: true });
+  await withServer(tracedProgram(), async (client, server) => {
+    // Neither what is watched and not touched nor a breakpoint that nobody comes to changes anything.
+    assert.equal(await client.ask(`Z0,${hex(codeBase + 0x1000)},4`), "OK");
+    assert.equal(await client.ask(`Z4,${hex(tcdm + 0x8000)},8`), "OK");
+    assert.equal(await client.ask("vCont;c"), "W00");
+    assert.equal(server.machine.soc.cycle, plain.cycle);
+    assert.deepEqual(server.machine.soc.statistics(), plain.statistics());
   });
 });
 
