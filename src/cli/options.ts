@@ -57,13 +57,20 @@ export const maxCyclesOption = optional(option("--max-cycles", countValue("N"), 
   description: plain("Give up after so many emulated cycles, such as 5e9."),
 }));
 
+/** `--target NAME|FILE` with a default of its own. */
+export function targetOptionOr(name: string) {
+  return withDefault(
+    option("--target", textValue("NAME|FILE"), {
+      description: plain(
+        `Built-in target (snitch-ita, virt) or path of a target.json. Default: ${name}.`,
+      ),
+    }),
+    name,
+  );
+}
+
 /** `--target NAME|FILE`. */
-export const targetOption = withDefault(
-  option("--target", textValue("NAME|FILE"), {
-    description: plain("Built-in target (snitch-ita, virt) or path of a target.json. Default: snitch-ita."),
-  }),
-  "snitch-ita",
-);
+export const targetOption = targetOptionOr("snitch-ita");
 
 /** `--jobs N`. */
 export const jobsOption = optional(option("--jobs", countValue("N"), {
