@@ -75,9 +75,14 @@ export function draftsOf(
     return [{ engine: "dma", layer: index, transfers, brings, cycles }];
   };
   /** As single steps: the accelerator can begin with the first tiles, and give back those it is done with. */
-  const moveTiles = (moves: readonly Move[], store: boolean): Draft[] =>
-    interleaved(moves.map((each) => each.rows.flatMap(split).map((rows) => ({ ...each, rows: [rows] }))))
-      .flatMap((part) => move([part], store));
+  const moveTiles = (moves: readonly Move[], store: boolean): Draft[] => {
+    const parts = moves.flatMap((each) =>
+      each.rows.flatMap(split).map((rows) => ({ ...each, rows: [rows] }))
+    );
+    // What goes to one slot keeps its order: it may be cleared before it is filled.
+    const bySlot = [...Map.groupBy(parts, ({ slot }) => slot).values()];
+    return interleaved(bySlot).flatMap((part) => move([part], store));
+  };
   return pieces.flatMap((piece): Draft[] => {
     const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
     const jobs = chained(
