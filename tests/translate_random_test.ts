@@ -115,7 +115,7 @@ function compare(trial: Trial, quantum: number | undefined, patience: number): n
   const translated = run(trial, { quantum, patience });
   assert.deepEqual(architectural(translated), architectural(interpreted));
   assert.equal(interpreted.end, 0);
-  assert(translated.regions > 20, `only ${translated.regions} regions were translated`);
+  assert(translated.regions > 5, `only ${translated.regions} regions were translated`);
   const exact = run(trial, "exact");
   assert.deepEqual([exact.end, exact.memory], [0, interpreted.memory]);
   return interpreted.instructions.reduce((sum, each) => sum + each, 0);
@@ -123,7 +123,7 @@ function compare(trial: Trial, quantum: number | undefined, patience: number): n
 
 let total = 0;
 
-for (const [i, patience] of [10, 100, 1000].entries()) {
+for (const [i, patience] of [10, 100, 400].entries()) {
   for (const quantum of [undefined, 777]) {
     const seed = firstSeed + 100 * i;
     Deno.test(`random programs from seed ${seed}, translated after ${patience}, quantum ${quantum ?? "free"}`, async () => {

@@ -3,6 +3,7 @@
 import type { Dma } from "../../targets/engines/dma/device.ts";
 import type { Image } from "../image/types.ts";
 import type { InterruptLines } from "./interrupts.ts";
+import type { Region } from "./memory_map.ts";
 import type { Clint } from "./peripherals.ts";
 import type { SlowPathParts } from "./slow_path.ts";
 
@@ -15,6 +16,9 @@ export interface Ticking {
 
 /** The parts of a SoC that an engine works with. */
 export interface EngineParts extends SlowPathParts {
+  /** The memories that reservations are in. */
+  readonly nearRegion: Region | undefined;
+  readonly farRegion: Region;
   readonly lines: InterruptLines;
   readonly clint: Clint | undefined;
   readonly dma: Dma | undefined;

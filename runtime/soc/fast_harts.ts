@@ -8,11 +8,11 @@ import type { Target } from "../../targets/schema.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
 import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
 import {
-  counterShift,
+  countingOfMany,
+  countingOfOne,
   hartRecord,
   type Layout,
   layOut,
-  longestQuantum,
   pageBytes,
   reason,
 } from "../hart/translate/layout.ts";
@@ -22,7 +22,9 @@ import type { Cache } from "../cache.ts";
 import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
 import { sourceStamp, WordHash } from "../stamp.ts";
+import { Contention, type Usage } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
+import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
 
 /** How fast timing runs. */
@@ -37,13 +39,11 @@ export interface FastOptions {
   readonly cache?: Cache;
 }
 
-const defaultQuantum = 1000, quantumOfOne = 2 ** 18;
+const defaultQuantum = 1000, quantumOfOne = 2 ** 18, closeQuantum = 64;
 /** From the last arrival at the barrier to the next instruction of all (snitch-cluster.md, 2.5). */
 const barrierCycles = 2;
 const recordWords = hartRecord.bytes / 4;
 const counterWord = hartRecord.counter / 4, pcWord = hartRecord.pc / 4, poorWord = hartRecord.poor / 4;
-/** What of the cycles lies in the counter's low word. */
-const lowBits = 32 - counterShift;
 
 /** Folders whose sources decide what translated code looks like, from `runtime`. */
 const sources = ["hart/", "hart/translate/", "wasm/"].map((folder) => `./${folder}`);
@@ -72,8 +72,22 @@ export class FastHarts implements HartEngine {
   #saved = 0;
   /** Each hart's time. */
   readonly #clock: Float64Array;
-  /** Time of the latest arrival at the barrier that harts wait at. */
-  #lastArrival = 0;
+  readonly #contention: Contention;
+  /** By hart, in this quantum: when it first ran or -1, and what it has used (see `Usage`). */
+  readonly #started: Float64Array;
+  readonly #accesses: Float64Array;
+  readonly #offloads: Float64Array;
+  readonly #outside: Float64Array;
+  /** Whether the last hart has come to the barrier. */
+  #released = false;
+  #reservations: KeptReservations[] = [];
+  /** Start and end of the quantum under way. */
+  #from = 0;
+  #until = 0;
+  /** Length of the next quantum, growing to what it usually is. */
+  #closely = closeQuantum;
+  /** Beats of the DMA up to the last quantum. */
+  #beats = 0;
   /** Time up to which each device has been moved on. */
   #deviceTimes = new Float64Array(0);
   #parts!: EngineParts;
@@ -123,10 +137,16 @@ export class FastHarts implements HartEngine {
     this.#translator = new Translator(this.#layout, this.#store, this.#guest, this.#own, table);
     this.#translate = options.translate ?? true;
     this.#quantum = options.quantum ?? (harts === 1 ? quantumOfOne : defaultQuantum);
-    if (this.#quantum < 1 || this.#quantum > longestQuantum) {
-      throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longestQuantum}`);
+    const { longest } = this.#layout.counting;
+    if (!(this.#quantum >= 1 && this.#quantum <= longest)) {
+      throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longest}`);
     }
     this.#clock = new Float64Array(harts);
+    this.#started = new Float64Array(harts).fill(-1);
+    this.#accesses = new Float64Array(harts);
+    this.#offloads = new Float64Array(harts);
+    this.#outside = new Float64Array(harts);
+    this.#contention = new Contention(core.multiplier === "shared");
   }
 
   #interpreter(): Uint8Array<ArrayBuffer> {
@@ -149,7 +169,10 @@ export class FastHarts implements HartEngine {
 
   attach(parts: EngineParts): void {
     this.#parts = parts;
-    this.#slow = new SlowPath(parts);
+    const near = parts.near && new KeptReservations(parts.near, parts.nearRegion!);
+    const far = new KeptReservations(parts.far, parts.farRegion);
+    this.#reservations = near ? [near, far] : [far];
+    this.#slow = new SlowPath({ ...parts, near, far });
     this.#deviceTimes = new Float64Array(parts.devices.length);
   }
 
@@ -192,74 +215,133 @@ export class FastHarts implements HartEngine {
   }
 
   run(cycle: number, end: number): number {
-    const { state: { activity, count }, lines, clint, devices, ended, setCycle } = this.#parts;
+    const { state: { count }, ended, setCycle } = this.#parts;
     let now = cycle;
     while (now < end && !ended()) {
-      const change = Math.min(lines.next, clint ? clint.next : Infinity);
-      const idle = !activity.includes(running), busy = devices.some((device) => device.busy());
-      if (idle && !busy) {
-        if (change === Infinity) this.#parts.deadlock();
-        now = Math.max(now, Math.min(change, end));
-      }
-      // A quantum ends early where an interrupt line is known to change.
-      const quantum = busy ? Math.min(this.#quantum, defaultQuantum) : this.#quantum;
-      const until = Math.min(now + quantum, end, Math.max(now + 1, change));
+      now = this.#nextWork(now, end);
+      this.#from = now;
+      this.#until = Math.min(now + this.#nextQuantum(), end, Math.max(now + 1, this.#nextChange()));
       for (let again = true; again;) {
         for (let hart = 0; hart < count; hart++) {
-          if (activity[hart] !== running || this.#clock[hart] >= until) continue;
-          this.#slice(hart, until);
+          if (!this.#isDue(hart)) continue;
+          this.#slice(hart);
           if (ended()) {
             setCycle(this.#clock[hart]);
             return this.#clock[hart];
           }
         }
-        this.#advanceDevices(until);
-        again = this.#applyChanges(until);
+        this.#advanceDevices(this.#until);
+        again = this.#applyChanges(this.#until);
       }
-      now = until;
+      this.#settle();
+      now = this.#until;
     }
     setCycle(now);
     return now;
   }
 
+  /** Whether a hart has something to do in this quantum. Who has left the barrier waits for the quantum's end. */
+  #isDue(hart: number): boolean {
+    return this.#parts.state.activity[hart] === running && this.#clock[hart] < this.#until && !this.#released;
+  }
+
+  /** Cycle of the next known change of an interrupt line. */
+  #nextChange(): number {
+    const { lines, clint } = this.#parts;
+    return Math.min(lines.next, clint ? clint.next : Infinity);
+  }
+
+  /** The cycle from which on there is something to do. */
+  #nextWork(now: number, end: number): number {
+    const { state: { activity }, devices } = this.#parts;
+    let next = this.#nextChange();
+    for (let hart = 0; hart < activity.length; hart++) {
+      if (activity[hart] === running && this.#clock[hart] < next) next = this.#clock[hart];
+    }
+    if (next > now && devices.some((device) => device.busy())) return now;
+    if (next === Infinity) this.#parts.deadlock();
+    // Behind a barrier all go on from before the end of the last quantum.
+    return Math.min(next, end);
+  }
+
+  /** Cycles of the next quantum: harts that have just come together are looked at more closely. */
+  #nextQuantum(): number {
+    if (this.#clock.length === 1) return this.#quantum;
+    const quantum = Math.min(this.#closely, this.#quantum);
+    this.#closely = Math.min(2 * this.#closely, this.#quantum);
+    return quantum;
+  }
+
   /** Makes the changes of interrupt lines up to a cycle. Whether a hart must run that has not reached that cycle. */
   #applyChanges(until: number): boolean {
-    const { state: { activity, count }, lines, clint } = this.#parts;
+    const { state: { count }, lines, clint } = this.#parts;
     if (clint && clint.next <= until) clint.update(until);
     while (lines.next <= until) lines.apply(lines.next);
-    for (let hart = 0; hart < count; hart++) {
-      if (activity[hart] === running && this.#clock[hart] < until) return true;
-    }
+    for (let hart = 0; hart < count; hart++) if (this.#isDue(hart)) return true;
     return false;
   }
 
-  /** Runs a hart until a cycle, or until it waits for others or the run is over. */
-  #slice(hart: number, until: number): void {
-    const { state, control, ended, setCycle } = this.#parts;
-    const clock = this.#clock, core = hart * hartRecord.bytes;
-    while (clock[hart] < until) {
+  /** Runs a hart until the end of the quantum, or until it waits for others or the run is over. */
+  #slice(hart: number): void {
+    const { control, ended, setCycle } = this.#parts;
+    const clock = this.#clock;
+    for (const reservations of this.#reservations) reservations.enter();
+    if (this.#started[hart] < 0) this.#started[hart] = clock[hart];
+    while (clock[hart] < this.#until) {
       if (control.interrupted[hart] !== 0) {
         clock[hart] += this.#slow.interrupt(hart);
         continue;
       }
-      if (this.#runTiers(hart, core, until) === reason.quantum) continue;
+      if (this.#runTiers(hart) === reason.quantum) continue;
       const issued = clock[hart];
+      if (this.#hasUsed(hart) && this.#slow.readsTime(this.#parts.state.pc[hart])) {
+        // The quantum ends here, so that the time that is read has others' doings in it.
+        this.#until = Math.min(this.#until, Math.max(issued, this.#from + 1));
+        break;
+      }
       this.#advanceDevices(issued);
       setCycle(issued);
-      clock[hart] += this.#slow.execute(hart, issued) || 1;
-      if (this.#slow.parked) this.#park(hart, issued);
-      if (state.activity[hart] !== running || ended()) return;
+      clock[hart] += this.#execute(hart, issued);
+      // What the instruction has set going may end the quantum early.
+      this.#until = Math.min(this.#until, Math.max(this.#nextChange(), clock[hart]));
+      if (this.#slow.parked) this.#park(hart);
+      if (this.#slow.parked || ended()) break;
     }
+    for (const reservations of this.#reservations) reservations.leave(hart);
+  }
+
+  /** Executes an instruction on the slow path, or all of a loop that asks the DMA until the quantum ends. */
+  #execute(hart: number, cycle: number): number {
+    const { state: { pc }, setCycle } = this.#parts;
+    const start = pc[hart], first = this.#slow.execute(hart, cycle) || 1;
+    if (pc[hart] !== start + 4 || !this.#slow.polls(start)) return first;
+    const branch = this.#store.get((start + 4) >>> 0);
+    if (!branch) return first;
+    // The branch costs what it would cost on the tiers.
+    const cost = branch.costs.cycles[0];
+    let spent = first;
+    while (cycle + spent < this.#until) {
+      this.#slow.execute(hart, cycle + spent);
+      spent += cost;
+      if (pc[hart] !== start || cycle + spent >= this.#until) break;
+      this.#advanceDevices(cycle + spent);
+      setCycle(cycle + spent);
+      spent += this.#slow.execute(hart, cycle + spent) || 1;
+    }
+    return spent;
+  }
+
+  /** Whether a hart has used in this quantum what it shares with others. */
+  #hasUsed(hart: number): boolean {
+    return this.#offloads[hart] + this.#outside[hart] > 0;
   }
 
   /** Runs a hart on the tiers. Returns why they stopped: `quantum` or `slow`. */
-  #runTiers(hart: number, core: number, until: number): number {
-    const { pc, retired } = this.#parts.state;
-    const words = this.#words, record = hart * recordWords;
-    // Used up means negative: the last cycle of the quantum is number 0.
-    const budget = until - this.#clock[hart] - 1;
-    words[record + counterWord] = budget << counterShift;
-    words[record + counterWord + 1] = Math.floor(budget / 2 ** lowBits);
+  #runTiers(hart: number): number {
+    const { pc } = this.#parts.state;
+    const words = this.#words, record = hart * recordWords, core = hart * hartRecord.bytes;
+    const budget = Math.min(this.#until - this.#clock[hart], this.#layout.counting.longest);
+    this.#setCounter(record, budget);
     words[record + pcWord] = pc[hart];
     let why = this.#run(core, 0);
     while (why !== reason.quantum && why !== reason.slow) {
@@ -278,11 +360,39 @@ export class FastHarts implements HartEngine {
       else this.#store.setPatience(block, never);
       why = this.#run(core, 0);
     }
-    const low = words[record + counterWord], high = words[record + counterWord + 1];
-    this.#clock[hart] += budget - (high * 2 ** lowBits + (low >>> counterShift));
-    retired[hart] += low & (2 ** counterShift - 1);
+    this.#account(hart, record, budget);
     pc[hart] = words[record + pcWord];
     return why;
+  }
+
+  /** Used up means negative: the last cycle of the budget is number 0. */
+  #setCounter(record: number, budget: number): void {
+    const left = budget - 1, words = this.#words;
+    if (this.#clock.length === 1) {
+      words[record + counterWord] = left << countingOfOne.cycles;
+      words[record + counterWord + 1] = Math.floor(left / 2 ** (32 - countingOfOne.cycles));
+    } else {
+      words[record + counterWord] = 0;
+      words[record + counterWord + 1] = left << (countingOfMany.cycles - 32);
+    }
+  }
+
+  /** Takes the time and the instructions of a stretch from the counter. */
+  #account(hart: number, record: number, budget: number): void {
+    const { retired } = this.#parts.state, clock = this.#clock;
+    const low = this.#words[record + counterWord], high = this.#words[record + counterWord + 1];
+    if (clock.length === 1) {
+      const { cycles: shift } = countingOfOne;
+      clock[hart] += budget - 1 - (high * 2 ** (32 - shift) + (low >>> shift));
+      retired[hart] += low & (2 ** shift - 1);
+      return;
+    }
+    // 12 bits of instructions, 12 of accesses, 13 of offloads, 12 of accesses outside, 15 of cycles.
+    clock[hart] += budget - 1 - (high >> 17);
+    retired[hart] += low & 0xfff;
+    this.#accesses[hart] += low >>> 12 & 0xfff;
+    this.#offloads[hart] += low >>> 24 | (high & 0x1f) << 8;
+    this.#outside[hart] += high >>> 5 & 0xfff;
   }
 
   /** Sees to it that writes to a block's code are noticed. */
@@ -299,13 +409,50 @@ export class FastHarts implements HartEngine {
   }
 
   /** A hart has come to the barrier or to a wfi. The last one to come need not be the last in time. */
-  #park(hart: number, issued: number): void {
+  #park(hart: number): void {
     const { activity } = this.#parts.state;
     if (activity[hart] === waitingForInterrupt) return;
-    this.#lastArrival = Math.max(this.#lastArrival, issued);
-    if (activity[hart] === atBarrier) return;
-    this.#clock.fill(this.#lastArrival + barrierCycles);
-    this.#lastArrival = 0;
+    if (activity[hart] !== atBarrier) this.#released = true;
+  }
+
+  /** Ends a quantum: what the harts have done in it makes some take longer. Then those at the barrier may leave it. */
+  #settle(): void {
+    const clock = this.#clock, started = this.#started;
+    if (clock.length === 1) return;
+    const usages: Usage[] = [];
+    for (let hart = 0; hart < clock.length; hart++) {
+      if (started[hart] < 0) continue;
+      usages.push({
+        hart,
+        from: started[hart],
+        to: clock[hart],
+        accesses: this.#accesses[hart],
+        offloads: this.#offloads[hart],
+        outside: this.#outside[hart],
+      });
+    }
+    if (usages.length > 0) {
+      const { dma, accelerator } = this.#wideAccesses(this.#until - this.#from);
+      for (const [i, end] of this.#contention.settle(usages, dma, accelerator).entries()) {
+        clock[usages[i].hart] = end;
+      }
+      started.fill(-1);
+      for (const counts of [this.#accesses, this.#offloads, this.#outside]) counts.fill(0);
+    }
+    if (!this.#released) return;
+    // The barrier's instruction itself took a cycle.
+    clock.fill(Math.max(...clock) - 1 + barrierCycles);
+    this.#released = false;
+    this.#closely = closeQuantum;
+  }
+
+  /** For which part of a quantum the DMA moved beats, and the accelerator worked. */
+  #wideAccesses(cycles: number): { dma: number; accelerator: number } {
+    const { dma, devices } = this.#parts;
+    const beats = dma ? dma.counts.reads + dma.counts.writes : 0, moved = beats - this.#beats;
+    this.#beats = beats;
+    const working = devices.some(({ busy }, i) => (dma === undefined || i > 0) && busy());
+    return { dma: Math.min(1, moved / Math.max(1, cycles)), accelerator: working ? 1 : 0 };
   }
 
   /**

@@ -5,6 +5,7 @@
 import * as kind from "../hart/code.ts";
 import { type CodeCache, discard } from "../hart/code.ts";
 import { causes, type Control } from "../hart/control.ts";
+import { csrNumbers } from "../hart/csr_names.ts";
 import { compute } from "../hart/execute.ts";
 import { instructions } from "../hart/instructions.ts";
 import { flushed, type Outward, parked, stalled, trapped } from "../hart/outward.ts";
@@ -56,6 +57,21 @@ export class SlowPath {
   #waits(pc: number, register: number): boolean {
     const at = this.#record(pc);
     return at >= 0 && (this.#parts.code.records[at + 2] >>> register & 1) === 1;
+  }
+
+  /** Whether a loop of two instructions starts at an address: an Xdma instruction, and a branch back to it. */
+  polls(pc: number): boolean {
+    const { records } = this.#parts.code, at = this.#record(pc), behind = this.#record(pc + 4);
+    return at >= 0 && behind >= 0 && records[at] >>> 23 === kind.transfer &&
+      records[behind] >>> 23 === kind.branch && records[behind + 1] === -4;
+  }
+
+  /** Whether the instruction at an address reads the time. */
+  readsTime(pc: number): boolean {
+    const at = this.#record(pc);
+    if (at < 0 || this.#parts.code.records[at] >>> 23 !== kind.csr) return false;
+    const number = this.#parts.code.records[at + 1] >> 5;
+    return number === csrNumbers.mcycle || number === csrNumbers.cycle;
   }
 
   /**

@@ -196,6 +196,8 @@ export class Soc {
       access: this.#access,
       near: this.#tcdm,
       far: this.#narrow.reservations,
+      nearRegion: this.#map.regions.find(({ kind }) => kind === "tcdm"),
+      farRegion: this.#map.find(memoryOf(this.target, "l2").base)!,
       lines: this.#lines,
       clint: this.#clint,
       dma,

@@ -3,6 +3,7 @@
 
 import { decode, type Operands, operandsOfWord } from "../encoding.ts";
 import type { Instruction, LatencyClass } from "../instructions.ts";
+import type { Amounts } from "./layout.ts";
 
 /** What of a hart an instruction keeps busy; `offload`: the multiplier and divider. */
 export type Unit = "core" | "load" | "store" | "atomic" | "offload" | "fence";
@@ -115,13 +116,23 @@ export function readBlock(start: number, source: StepSource, most?: number): Blo
   return { start, end: start + 4 * limit, steps, ending: "fall" };
 }
 
-/** Whether a block's branch, or its jump, passes a point at which a quantum may end. */
-export function isChecked(
-  { ending, steps, target, end }: Pick<Block, "ending" | "steps" | "target" | "end">,
-) {
-  const backward = target !== undefined && target < end;
-  if (ending === "branch") return backward;
-  return ending === "indirect" || (ending === "jump" && (backward || written(steps[steps.length - 1]) !== 0));
+/** Going on into another stretch of this many bytes passes a point at which a quantum may end. */
+export const stretch = 1024;
+
+/**
+ * Whether going on from a step to an address passes a point at which a quantum may end: backward, by a call, to what a
+ * register holds, or into another stretch of code. So a quantum never ends much too late.
+ */
+export function isChecked(step: Step, to: number): boolean {
+  const { pc, instruction: { meaning, format } } = step;
+  if (meaning.kind === "jump" && (format !== "J" || step.rd !== 0)) return true;
+  return to <= pc || Math.floor(to / stretch) !== Math.floor(pc / stretch);
+}
+
+/** What a step adds up to that takes so many cycles, whatever its operands are. */
+export function amountsOf(step: Step, cycles: number): Amounts {
+  const offloads = step.instruction.latency === "multiply" ? 1 : 0;
+  return { cycles, instructions: 1, accesses: accesses(step) ? 1 : 0, offloads };
 }
 
 /** Whether a step reads or writes memory. */

@@ -1,12 +1,21 @@
 // The blocks of all harts: read from the guest's memory when they are first executed, kept until a store hits
 // them. Writes the interpreted form into memory 1 and keeps the map from addresses to blocks there.
 
-import { accesses, type Block, decodeStep, isChecked, readBlock, type Step, written } from "./block.ts";
+import {
+  accesses,
+  amountsOf,
+  type Block,
+  decodeStep,
+  isChecked,
+  readBlock,
+  type Step,
+  written,
+} from "./block.ts";
 import { type CostParameters, type Costs, costsOf } from "./cost.ts";
 import {
   charge,
+  exit,
   header,
-  headerFlags,
   type Layout,
   lineBits,
   pageBytes,
@@ -257,27 +266,26 @@ export class BlockStore {
     word(header.patience, this.patience);
     word(header.region, 0);
     word(header.steps, steps.length);
-    word(header.target, block.target ?? 0);
-    word(header.end, block.end);
-    word(
-      header.flags,
-      (isChecked(block) ? headerFlags.checked : 0) | (steps.length === 0 ? headerFlags.slow : 0),
-    );
+    const last = steps.at(-1);
+    const place = (to: number) => to | (last && isChecked(last, to) ? exit.checked : exit.on);
+    word(header.target, place(block.target ?? 0));
+    word(header.end, place(block.end));
+    word(header.slow, steps.length === 0 ? 1 : 0);
     word(header.targets, address + targets);
     this.#ownWords.fill(0, (address + targets) >>> 2, ((address + targets) >>> 2) + rememberedTargets);
-    let prefix = 0;
+    let charged = 0n;
     for (const [i, step] of steps.entries()) {
       const { instruction, operands: { rd, rs1, rs2, imm } } = step;
       const at = first + i * stepRecord.bytes;
       const registers = (written(step) === 0 ? 32 : rd) << 10 | rs1 << 18 | rs2 << 26;
       word(at, instruction.index | registers);
       word(at + stepRecord.imm, imm);
-      const extra = accesses(step) ? costs.penalty[i] : costs.slack[i];
-      word(at + stepRecord.prefix, prefix | extra << 16);
+      view.setBigInt64(address + at + stepRecord.prefix, charged, true);
       word(at + stepRecord.pc, step.pc);
-      prefix += costs.cycles[i];
+      word(at + stepRecord.extra, accesses(step) ? costs.penalty[i] : costs.slack[i]);
+      charged += charge(this.#layout.counting, amountsOf(step, costs.cycles[i]));
     }
-    view.setBigInt64(address + header.charge, charge(prefix, steps.length), true);
+    view.setBigInt64(address + header.charge, charged, true);
     word(first + steps.length * stepRecord.bytes, runOn);
   }
 }

@@ -2,18 +2,17 @@
 // the loop `run` that picks for each address what runs there: a translated region, an interpreted block, the host.
 
 import { type Instruction, instructions } from "../instructions.ts";
-import { call, callIndirect, type Expression, type Local } from "../../wasm/expression.ts";
+import { call, callIndirect, type Expression, type Local, select } from "../../wasm/expression.ts";
 import type { FunctionBuilder, Label } from "../../wasm/function.ts";
 import { i32, i64 } from "../../wasm/instructions.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
 import { isSlow } from "./block.ts";
 import {
   amongGuarded,
-  counterShift,
+  charge,
   exit,
   hartRecord,
   header,
-  headerFlags,
   type Layout,
   leavingCost,
   lineBits,
@@ -23,7 +22,7 @@ import {
   stepRecord,
   type Window,
 } from "./layout.ts";
-import { guestLoad, guestStore, toWasm, writeDivision } from "./values.ts";
+import { guestLoad, guestStore, shortestDivision, toWasm, writeDivision } from "./values.ts";
 
 type Word = Expression<"i32">;
 type Variable = Local<"i32">;
@@ -33,7 +32,6 @@ const constant = i32.const, zero = constant(0);
 const own = 1;
 const word = (address: Word, offset = 0) => i32.load(address, offset, own);
 const byte = (address: Word, offset = 0) => i32.load8_u(address, offset, own);
-const half = (address: Word, offset = 0) => i32.load16_u(address, offset, own);
 const counter = (core: Word) => i64.load(core, hartRecord.counter, own);
 const setCounter = (core: Word, value: Expression<"i64">) => i64.store(core, value, hartRecord.counter, own);
 
@@ -46,8 +44,28 @@ export function within(window: Pick<Window, "base" | "size">, address: Word, byt
   return i32.lt_u(i32.rotr(offset, constant(shift)), constant(window.size >>> shift));
 }
 
-/** Cycles as an amount to subtract from the counter. */
-const cycles = (amount: Word) => i64.shl(i64.extend_i32_u(amount), i64.const(BigInt(counterShift)));
+/** An unsigned word, shifted. */
+const shifted = (amount: Word, bits: number) => i64.shl(i64.extend_i32_u(amount), i64.const(BigInt(bits)));
+
+/** What a division subtracts from the counter beyond its block's charge: its delay, and what it takes the divider for. */
+export function divisionCharge(
+  { counting: { cycles, shared } }: Layout,
+  delay: Local<"i32">,
+  hidden: Word | undefined,
+): Expression<"i64"> {
+  let amount: Expression<"i64"> = i64.const(0n);
+  if (hidden !== undefined) {
+    const beyond = i32.sub(delay, hidden);
+    amount = shifted(select(i32.gt_s(beyond, zero), beyond, zero), cycles);
+  }
+  if (!shared) return amount;
+  return i64.sub(amount, shifted(i32.add(delay, constant(shortestDivision)), shared.offloads));
+}
+
+/** What an access that does not reach the usual memory subtracts beyond its block's charge. */
+export function unusualAccess({ counting }: Layout, cycles: number): bigint {
+  return charge(counting, { cycles, accesses: -1, outside: 1 });
+}
 
 const pageBits = Math.log2(pageBytes);
 
@@ -116,7 +134,7 @@ export function interpreterModule(layout: Layout): Uint8Array<ArrayBuffer> {
           });
         },
         () => {
-          body.if(i32.and(word(block, header.flags), constant(headerFlags.slow)), () => leave(reason.slow));
+          body.if(word(block, header.slow), () => leave(reason.slow));
           body.set(work, i32.add(work, word(block, header.steps)));
           body.set(place, call(interpret, core, block));
         },
@@ -219,10 +237,8 @@ class BlockInterpreter {
     switch (meaning.kind) {
       case "compute":
         if (meaning.value.kind === "binary" && instruction.latency === "divide") {
-          const hidden = byte(this.#step, stepRecord.extra);
-          const { operator } = meaning.value;
-          writeDivision(body, operator, [this.#a, this.#b], this.#address, this.#scratch, hidden);
-          this.#charge(cycles(this.#scratch));
+          writeDivision(body, meaning.value.operator, [this.#a, this.#b], this.#address, this.#scratch);
+          this.#charge(divisionCharge(this.#layout, this.#scratch, byte(this.#step, stepRecord.extra)));
           this.#setRd(this.#address);
         } else this.#setRd(toWasm(meaning.value, leaves));
         break;
@@ -277,7 +293,10 @@ class BlockInterpreter {
             seen = i32.or(seen, i32.mul(below, constant(amongGuarded)));
           }
           body.do(i32.store8(this.#step, seen, stepRecord.seen, own));
-          if (window.memory !== windows[0].memory) this.#charge(cycles(byte(this.#step, stepRecord.extra)));
+          if (window.memory !== windows[0].memory) {
+            const penalty = shifted(byte(this.#step, stepRecord.extra), this.#layout.counting.cycles);
+            this.#charge(i64.add(penalty, i64.const(unusualAccess(this.#layout, 0))));
+          }
           body.branch(reached);
         });
       }
@@ -313,15 +332,12 @@ class BlockInterpreter {
   }
 
   #finishAtTarget(): void {
-    const checked = i32.and(word(this.#block, header.flags), constant(headerFlags.checked));
-    this.#finish(i32.or(word(this.#block, header.target), checked));
+    this.#finish(word(this.#block, header.target));
   }
 
   /** Ends the block in front of this step, which the slow path executes. */
   #cut(): void {
-    const first = i32.add(this.#block, constant(header.bytes));
-    const index = i32.div_u(i32.sub(this.#step, first), constant(stepRecord.bytes));
-    this.#charge(i64.sub(cycles(half(this.#step, stepRecord.prefix)), i64.extend_i32_u(index)));
+    this.#charge(i64.load(this.#step, stepRecord.prefix, own));
     this.#body.return(i32.or(word(this.#step, stepRecord.pc), constant(exit.slow)));
   }
 }

@@ -9,7 +9,7 @@ import type { MemoryClass } from "./pipeline_model.ts";
 export const hartRecord = {
   registers: 0,
   sink: 128,
-  /** i64, see {@link counterShift}. */
+  /** i64, see {@link Counting}. */
   counter: 136,
   pc: 144,
   /** Header of the block whose region has left for the interpreter too often. */
@@ -17,18 +17,44 @@ export const hartRecord = {
   bytes: 256,
 } as const;
 
+/** What running some code adds up to. */
+export interface Amounts {
+  readonly cycles: number;
+  readonly instructions?: number;
+  /** Accesses to the usual memory; cycles of the shared multiplier and divider; accesses to the outside memory. */
+  readonly accesses?: number;
+  readonly offloads?: number;
+  readonly outside?: number;
+}
+
 /**
- * The counter holds the cycles left of the quantum, shifted, plus the instructions executed in it: one subtraction
- * accounts for both, and it is negative when the quantum is used up. 2^20 instructions fit below.
+ * How a hart's counter is divided: lowest bit of each field. On top are the cycles left of the quantum, at the bottom
+ * the instructions done in it, between them what is shared with other harts. One subtraction accounts for all, and
+ * the counter is negative when the quantum is used up.
  */
-export const counterShift = 20;
+export interface Counting {
+  readonly cycles: number;
+  /** Absent where nothing is shared. */
+  readonly shared?: { readonly accesses: number; readonly offloads: number; readonly outside: number };
+  /** Longest quantum in cycles: every instruction takes at least one, so no field overflows. */
+  readonly longest: number;
+}
 
-/** Longest quantum in cycles: every instruction takes at least one, so the lower half never overflows. */
-export const longestQuantum = 2 ** (counterShift - 1);
+/** One hart has all for itself: 2^20 instructions fit, and charges fit 32 bits. */
+export const countingOfOne: Counting = { cycles: 20, longest: 2 ** 19 };
+export const countingOfMany: Counting = {
+  cycles: 49,
+  shared: { accesses: 12, offloads: 24, outside: 37 },
+  longest: 2 ** 11,
+};
 
-/** What must be subtracted from the counter for cycles and instructions. */
-export function charge(cycles: number, instructions: number): bigint {
-  return (BigInt(cycles) << BigInt(counterShift)) - BigInt(instructions);
+/** What must be subtracted from the counter. */
+export function charge({ cycles, shared }: Counting, amounts: Amounts): bigint {
+  const field = (amount: number | undefined, bit: number) => BigInt(amount ?? 0) << BigInt(bit);
+  const charged = field(amounts.cycles, cycles) - field(amounts.instructions, 0);
+  if (!shared) return charged;
+  return charged - field(amounts.accesses, shared.accesses) - field(amounts.offloads, shared.offloads) -
+    field(amounts.outside, shared.outside);
 }
 
 /** Header of an interpreted block, byte offsets. */
@@ -40,20 +66,14 @@ export const header = {
   /** i64: what the whole block subtracts from the counter. */
   charge: 8,
   steps: 16,
+  /** Where the block goes on, as an `exit`: by its branch or jump, and otherwise. */
   target: 20,
   end: 24,
-  flags: 28,
+  /** 1 if there is no step at all: the instruction there is executed by the slow path. */
+  slow: 28,
   /** Indirect jumps: address of {@link rememberedTargets} words, the targets seen. */
   targets: 32,
   bytes: 40,
-} as const;
-
-/** Bits of a header's flags. */
-export const headerFlags = {
-  /** The branch or jump passes a point at which the quantum may end; equal to `exit.checked`. */
-  checked: 1,
-  /** No step at all: the instruction at `start` is executed by the slow path. */
-  slow: 2,
 } as const;
 
 export const rememberedTargets = 16;
@@ -65,14 +85,14 @@ export const stepRecord = {
   rs1: 2,
   rs2: 3,
   imm: 4,
-  /** Cycles of the block in front of this step (16 bit). */
+  /** i64: the charge of the steps in front of this one. */
   prefix: 8,
+  pc: 16,
   /** Accesses: cycles more if it is not the usual memory. Divisions: cycles hidden. */
-  extra: 10,
+  extra: 20,
   /** Windows that an access has reached, one bit each; and {@link amongGuarded}. */
-  seen: 11,
-  pc: 12,
-  bytes: 16,
+  seen: 21,
+  bytes: 24,
 } as const;
 
 /** Bit of `seen`: a store has gone below the window's `free` address. */
@@ -136,6 +156,7 @@ export const pageBytes = 4096;
 
 /** Where everything lies in memory 1. */
 export interface Layout {
+  readonly counting: Counting;
   readonly windows: readonly Window[];
   /** The map of pages without blocks: all zeros. */
   readonly emptyMap: number;
@@ -166,5 +187,6 @@ export function layOut(
     free: take(4),
   }));
   const emptyMap = take(pageBytes), arena = take(arenaBytes);
-  return { windows, emptyMap, arena, end: Math.ceil(at / memoryPage) * memoryPage };
+  const counting = harts === 1 ? countingOfOne : countingOfMany;
+  return { counting, windows, emptyMap, arena, end: Math.ceil(at / memoryPage) * memoryPage };
 }

@@ -1,7 +1,7 @@
 // What a region is made of: the code that direct jumps, branches and calls reach from its root, as a graph of
 // straight pieces. Callees are copied for each call (a context), so that their returns go to one known place.
 
-import { type Ending, type Step, transfers, written } from "./block.ts";
+import { type Ending, isChecked, type Step, stretch, written } from "./block.ts";
 import type { BlockStore, StoredBlock } from "./block_store.ts";
 
 /** A call that the region follows: where it returns to, through which register, and from which context. */
@@ -114,8 +114,9 @@ class Collector {
     if (this.#instructions >= this.#limits.instructions) return undefined;
     const placed: Placed[] = [];
     let ending: Ending = "fall";
-    // Boundaries are nothing to the translator: code that was executed on both sides is one piece.
-    for (let pc = address; ending === "fall";) {
+    // Boundaries of blocks are nothing to the translator: code that was executed on both sides is one piece, but for
+    // the places where a quantum may end.
+    for (let pc = address; ending === "fall" && (pc % stretch !== 0 || pc === address);) {
       const stored = this.#store.peek(pc);
       if (!stored || stored.block.steps.length === 0) break;
       const { block, costs } = stored;
@@ -209,13 +210,5 @@ export function collect(store: BlockStore, root: StoredBlock, limits: RegionLimi
 
 /** Whether a node passes a point at which a quantum may end, on its way to an edge. */
 export function isCheckedEdge(node: Node, edge: number): boolean {
-  const last = lastStep(node);
-  if (node.ending === "indirect") return true;
-  if (node.ending === "branch") return edge === 0 && node.edges[0].address <= last.pc;
-  return node.ending === "jump" && (written(last) !== 0 || node.edges[0].address <= last.pc);
-}
-
-/** The straight-line steps of a node that do not transfer control. */
-export function plainSteps({ placed }: Node): readonly Placed[] {
-  return transfers(placed[placed.length - 1].step) ? placed.slice(0, -1) : placed;
+  return isChecked(lastStep(node), node.edges[edge].address);
 }

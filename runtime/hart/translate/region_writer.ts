@@ -5,7 +5,7 @@ import type { BinaryOperator } from "../expression.ts";
 import type { Expression, Local } from "../../wasm/expression.ts";
 import type { FunctionBuilder, Label } from "../../wasm/function.ts";
 import { i32, i64 } from "../../wasm/instructions.ts";
-import { accessBytes, type Step, transfers, written } from "./block.ts";
+import { accessBytes, amountsOf, type Step, transfers, written } from "./block.ts";
 import { dominates, type Flow } from "./flow.ts";
 import {
   type Bounds,
@@ -15,8 +15,8 @@ import {
   planChecks,
   type SharedCheck,
 } from "./guards.ts";
-import { within } from "./interpreter.ts";
-import { charge, counterShift, exit, hartRecord, type Layout, lineBits } from "./layout.ts";
+import { divisionCharge, unusualAccess, within } from "./interpreter.ts";
+import { charge, exit, hartRecord, type Layout, lineBits } from "./layout.ts";
 import { livenessOf, type Registers } from "./liveness.ts";
 import { type InnerLoop, innerLoops } from "./loops.ts";
 import { RoundsWriter } from "./rounds_writer.ts";
@@ -82,7 +82,8 @@ export class RegionWriter {
       node,
       planChecks(node, context.expect, context.bounds),
     ]));
-    this.#rounds = new RoundsWriter(body, this.#counter, (register) => this.#register(register));
+    const { cycles: shift } = context.layout.counting;
+    this.#rounds = new RoundsWriter(body, this.#counter, shift, (register) => this.#register(register));
     for (const [header, loop] of innerLoops(flow, this.#plan)) {
       if (loop.checks.length === 0) continue;
       this.#loops.set(header, loop);
@@ -198,19 +199,19 @@ export class RegionWriter {
 
   #node(node: Node): void {
     const checks = this.#plan.get(node)!, spared = this.#loopOf.get(node)?.spared;
+    const { counting } = this.#context.layout;
     /** What the steps so far cost; charged at the node's end. */
     let owed = 0n;
     for (const [i, { step, cycles }] of node.placed.entries()) {
-      const check = checks[i];
-      let penalty = 0;
+      const check = checks[i], before = owed;
+      owed += charge(counting, amountsOf(step, cycles));
       if (check) {
-        if (check.kind === "never") return this.#interpret(node, i, owed);
-        if (!spared?.has(check)) this.#check(check, node, i, owed);
-        if (check.kind !== "single") penalty = this.#penalty(node.placed[i], check.window);
+        if (check.kind === "never") return this.#interpret(node, i, before);
+        if (!spared?.has(check)) this.#check(check, node, i, before);
+        if (check.kind !== "single") owed += this.#penalty(node.placed[i], check.window);
       }
       if (!transfers(step)) this.#step(node.placed[i]);
-      else if (node.ending === "indirect" && !isCertain(node)) this.#target(node, step, owed);
-      owed += charge(cycles + penalty, 1);
+      else if (node.ending === "indirect" && !isCertain(node)) this.#target(node, step, before);
     }
     this.#body.set(this.#counter, i64.sub(this.#counter, i64.const(owed)));
     const last = lastStep(node);
@@ -320,22 +321,23 @@ export class RegionWriter {
   }
 
   #divide(operator: BinaryOperator, step: Step, slack: number): void {
-    const { rs1, rs2 } = step.operands, rd = written(step);
+    const { rs1, rs2 } = step.operands, rd = written(step), { layout } = this.#context;
     const hidden = slack >= longestDelay ? undefined : constant(slack);
+    const counts = hidden !== undefined || layout.counting.shared !== undefined;
     const result = rd === 0 ? this.#result : this.#register(rd);
-    writeDivision(this.#body, operator, [this.#read(rs1), this.#read(rs2)], result, this.#scratch, hidden);
-    if (hidden) this.#spendDynamic(this.#scratch);
+    const operands = [this.#read(rs1), this.#read(rs2)] as const;
+    writeDivision(this.#body, operator, operands, result, counts ? this.#scratch : undefined);
+    if (counts) this.#spend(divisionCharge(layout, this.#scratch, hidden));
   }
 
-  #spendDynamic(cycles: Word): void {
-    const amount = i64.shl(i64.extend_i32_u(cycles), i64.const(BigInt(counterShift)));
+  #spend(amount: Expression<"i64">): void {
     this.#body.set(this.#counter, i64.sub(this.#counter, amount));
   }
 
-  /** Cycles that an access to a window adds. */
-  #penalty({ penalty }: Placed, window: number): number {
-    const { windows } = this.#context.layout;
-    return windows[window].memory === windows[0].memory ? 0 : penalty;
+  /** What an access to a window is charged for not being to the usual memory. */
+  #penalty({ penalty }: Placed, window: number): bigint {
+    const { layout } = this.#context, { windows } = layout;
+    return windows[window].memory === windows[0].memory ? 0n : unusualAccess(layout, penalty);
   }
 
   // Checks
@@ -359,7 +361,7 @@ export class RegionWriter {
               const code = i32.load8_u(line, window.guarded, own);
               body.if(code, refuse, undefined, false);
             }
-            if (penalty > 0) this.#spendDynamic(constant(penalty));
+            if (penalty !== 0n) this.#spend(i64.const(penalty));
             body.branch(reached);
           });
         }

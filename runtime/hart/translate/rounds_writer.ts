@@ -6,7 +6,6 @@ import type { Expression, Local } from "../../wasm/expression.ts";
 import type { FunctionBuilder, Label } from "../../wasm/function.ts";
 import { i32, i64 } from "../../wasm/instructions.ts";
 import { select } from "../../wasm/expression.ts";
-import { counterShift } from "./layout.ts";
 import type { InnerLoop, RoundsCheck } from "./loops.ts";
 
 type Word = Expression<"i32">;
@@ -18,13 +17,21 @@ const mostRounds = 1024, share = 8;
 export class RoundsWriter {
   readonly #body: FunctionBuilder;
   readonly #counter: Local<"i64">;
+  /** Lowest bit of the cycles in the counter. */
+  readonly #shift: bigint;
   readonly #register: (index: number) => Local<"i32">;
   readonly #labels = new Map<InnerLoop, Label>();
   #variables: { rest: Local<"i64">; limit: Local<"i64">; rounds: Local<"i32">; at: Local<"i32"> } | undefined;
 
-  constructor(body: FunctionBuilder, counter: Local<"i64">, register: (index: number) => Local<"i32">) {
+  constructor(
+    body: FunctionBuilder,
+    counter: Local<"i64">,
+    shift: number,
+    register: (index: number) => Local<"i32">,
+  ) {
     this.#body = body;
     this.#counter = counter;
+    this.#shift = BigInt(shift);
     this.#register = register;
   }
 
@@ -52,9 +59,10 @@ export class RoundsWriter {
   enter(loop: InnerLoop, again: Label, refuse: () => void): void {
     const body = this.#body, { rest, limit, rounds } = this.#own;
     this.#labels.set(loop, again);
-    const many = manyRounds(loop);
+    const many = manyRounds(loop, this.#shift);
     const inBounds = loop.checks.map((check) => this.#inBounds(check, many)).reduce((a, b) => i32.and(a, b));
-    body.set(limit, i64.const(budget(many, loop)));
+    // The round that finds the rounds used up counts too.
+    body.set(limit, i64.const(BigInt((many - 1) * loop.leastCycles) << this.#shift));
     body.if(
       i32.eqz(inBounds),
       () => {
@@ -62,7 +70,7 @@ export class RoundsWriter {
         for (const check of loop.checks) this.#count(check, refuse);
         const spent = i64.mul(
           i64.extend_i32_u(i32.sub(rounds, constant(1))),
-          i64.const(BigInt(loop.leastCycles) << BigInt(counterShift)),
+          i64.const(BigInt(loop.leastCycles) << this.#shift),
         );
         body.set(limit, spent);
       },
@@ -74,7 +82,7 @@ export class RoundsWriter {
       rest,
       select(
         i64.gt_s(rest, i64.const(0n)),
-        i64.and(rest, i64.const(-1n << BigInt(counterShift))),
+        i64.and(rest, i64.const(-1n << this.#shift)),
         i64.const(0n),
       ),
     );
@@ -151,15 +159,12 @@ export class RoundsWriter {
   }
 }
 
-/** Rounds that are checked at once. */
-function manyRounds({ checks }: InnerLoop): number {
-  return checks.reduce((most, { bounds, up, down }) => {
+/** Rounds that are checked at once, and whose cycles fit the counter. */
+function manyRounds({ checks, leastCycles }: InnerLoop, shift: bigint): number {
+  const fitting = Number(1n << (62n - shift)) / Math.max(1, leastCycles);
+  const most = checks.reduce((rounds, { bounds, up, down }) => {
     const sweep = up + down;
-    return sweep === 0 ? most : Math.max(1, Math.min(most, Math.floor(bounds.size / share / sweep)));
-  }, mostRounds);
-}
-
-/** Counter that a number of rounds uses up for sure; the round that finds it used up counts too. */
-function budget(rounds: number, { leastCycles }: InnerLoop): bigint {
-  return BigInt((rounds - 1) * leastCycles) << BigInt(counterShift);
+    return sweep === 0 ? rounds : Math.min(rounds, bounds.size / share / sweep);
+  }, Math.min(mostRounds, fitting));
+  return Math.max(1, Math.floor(most));
 }

@@ -81,36 +81,34 @@ export function guestStore(bytes: 1 | 2 | 4, address: Word, value: Word, offset 
 
 /** Longest that a division takes beyond the shortest one (snitch-cluster.md, 2.2). */
 export const longestDelay = 33;
+/** The divider is taken for 2 cycles and what the division takes beyond the shortest one (section 8, rule 3). */
+export const shortestDivision = 2;
 const constantDelay = i32.const(longestDelay);
 
 /**
- * Writes a division: sets its result, and `delay` to its use latency beyond the shortest one, less what the block hides.
- * With s = clz(b') - clz(a') the latency is 4 for s < 0, else 5 + s; 37 for a divisor of 0. For a negative dividend the
+ * Writes a division: sets its result, and `delay` to its use latency beyond the shortest one. With
+ * s = clz(b') - clz(a') the latency is 4 for s < 0, else 5 + s; 37 for a divisor of 0. For a negative dividend the
  * hardware counts in ~a << 1, for a negative divisor in ~b.
  *
  * @param a dividend; both operands are variables that `result` may be one of
- * @param hidden cycles that the block hides; undefined if all of them, then `delay` is left alone
+ * @param delay undefined if nobody wants to know
  */
 export function writeDivision(
   body: FunctionBuilder,
   operator: BinaryOperator,
   [a, b]: readonly [Word, Word],
   result: Local<"i32">,
-  delay: Local<"i32">,
-  hidden: Word | undefined,
+  delay: Local<"i32"> | undefined,
 ): void {
   const isSigned = operator === "div" || operator === "rem";
-  const positive = (value: Word) =>
-    body.set(delay, i32.and(value, i32.xor(i32.shr_s(value, thirtyOne), allOnes)));
   const setDelay = (byZero: boolean) => {
-    if (!hidden) return;
+    if (!delay) return;
     const sign = i32.shr_s(a, thirtyOne), ones = i32.xor(a, sign);
     const dividend = isSigned ? i32.add(ones, i32.and(ones, sign)) : a;
     const divisor = isSigned ? i32.xor(b, i32.shr_s(b, thirtyOne)) : b;
-    const s = i32.sub(i32.clz(divisor), i32.clz(dividend));
-    const beyond = i32.add(s, one);
-    body.set(delay, i32.sub(byZero ? select(b, beyond, constantDelay) : beyond, hidden));
-    positive(delay);
+    const beyond = i32.add(i32.sub(i32.clz(divisor), i32.clz(dividend)), one);
+    body.set(delay, byZero ? select(b, beyond, constantDelay) : beyond);
+    body.set(delay, notNegative(delay));
   };
   // Divisors 0 and, for signed ones, -1 (all that can overflow) go another way.
   const plain = isSigned ? i32.gt_u(i32.add(b, one), one) : i32.ne(b, zero);
@@ -127,4 +125,9 @@ export function writeDivision(
     },
     true,
   );
+}
+
+/** A word, or 0 if it is negative. */
+export function notNegative(value: Local<"i32">): Word {
+  return i32.and(value, i32.xor(i32.shr_s(value, thirtyOne), allOnes));
 }
