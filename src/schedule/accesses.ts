@@ -9,6 +9,8 @@ export interface Access {
   readonly rows: number;
   readonly stride: number;
   readonly write: boolean;
+  /** Some of the bytes may hold anything. */
+  readonly padded: boolean;
   /** Who does it, in words. */
   readonly what: string;
 }
@@ -36,7 +38,7 @@ export function accessesOf(step: Work): Access[] {
 
 function transferAccesses(transfer: Transfer): Access[] {
   const { source, destination, bytes, rows, sourceStride, destinationStride } = transfer;
-  const common = { bytes, rows, what: "a transfer" };
+  const common = { bytes, rows, padded: false, what: "a transfer" };
   return [
     { ...common, place: source, stride: sourceStride, write: false },
     { ...common, place: destination, stride: destinationStride, write: true },
@@ -45,6 +47,6 @@ function transferAccesses(transfer: Transfer): Access[] {
 
 /** Operands are read and written wholly; working memory is written and then read by its user. */
 function operandAccesses(operand: Operand, what: string): Access[] {
-  const { bytes, access } = operand;
-  return [{ place: operand, bytes, rows: 1, stride: bytes, write: access !== "read", what }];
+  const { bytes, access, padded } = operand;
+  return [{ place: operand, bytes, rows: 1, stride: bytes, write: access !== "read", padded, what }];
 }

@@ -172,8 +172,7 @@ class Checker {
         }
       }
     }
-    // The margins of a tile may hold anything, and the accelerator reads them too.
-    if (unwritten && step.engine !== "ita") {
+    if (unwritten && !access.padded) {
       this.#problem(
         `${where}: ${access.what} reads bytes of ${buffer.name} that nobody wrote or that were overwritten`,
       );

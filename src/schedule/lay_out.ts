@@ -129,9 +129,9 @@ function transfersOf(
 }
 
 function taskOf({ call, operands }: Piece, engine: EngineName, inSlot: (slot: Slot) => Place): Task {
-  const pointers: [string, Operand][] = [...operands].map(([field, { slot, bytes, access }]) => [
+  const pointers: [string, Operand][] = [...operands].map(([field, { slot, bytes, access, padded }]) => [
     field,
-    { ...inSlot(slot), bytes, access },
+    { ...inSlot(slot), bytes, access, padded },
   ]);
   return {
     engine,
@@ -157,6 +157,7 @@ function jobsOf(
     ...inSlot(operands.get(field)!.slot, offset),
     bytes,
     access,
+    padded: true,
   });
   return jobs.map((job: AcceleratorJob): Job => ({
     sequence: constants,

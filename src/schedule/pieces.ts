@@ -30,10 +30,18 @@ export interface Move {
   readonly rows: readonly Rows[];
 }
 
+/** Where an operand of a piece lies, and whether its layout has padding, which may hold anything. */
+interface PlacedOperand {
+  readonly slot: Slot;
+  readonly bytes: number;
+  readonly access: "read" | "write" | "scratch";
+  readonly padded: boolean;
+}
+
 /** One piece of the work with its operands in slots. */
 export interface Piece {
   readonly call: KernelCall;
-  readonly operands: ReadonlyMap<string, { slot: Slot; bytes: number; access: "read" | "write" | "scratch" }>;
+  readonly operands: ReadonlyMap<string, PlacedOperand>;
   readonly loads: readonly Move[];
   readonly stores: readonly Move[];
 }
@@ -83,8 +91,7 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
 
   const pieces = boxesOf(view.outputs[0].shape, tiling).map((box, index): Piece => {
     const call = mapping.piece(view, box, target);
-    const operands: Map<string, { slot: Slot; bytes: number; access: "read" | "write" | "scratch" }> =
-      new Map();
+    const operands = new Map<string, PlacedOperand>();
     const loads: Move[] = [];
     const stores: Move[] = [];
 
@@ -92,16 +99,17 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
       const tensor = present(view.inputs[read.input], view, `input ${read.input}`);
       const bytes = layoutBytes(read.box, bytesPerElement[tensor.dtype], read.layout);
       const { slot, hit } = fieldOf(read.field).place(`${tensor.name}@${boxKey(read.box)}`, bytes, index);
-      operands.set(read.field, { slot, bytes, access: "read" });
+      const padded = isPadded(read.box, read.layout);
+      operands.set(read.field, { slot, bytes, access: "read", padded });
       const rows = rowsOf(tensor, read.box, read.layout);
-      if (!hit && read.clear && isPadded(read.box, read.layout)) {
+      if (!hit && read.clear && padded) {
         loads.push({ from: { table: new Uint8Array(bytes) }, slot, rows: [wholeRow(bytes)] });
       }
       if (!hit && rows.length > 0) loads.push({ from: { tensor: tensor.name }, slot, rows });
     }
     for (const { field, data } of call.tables ?? []) {
       const { slot, hit } = fieldOf(field).place(tables.nameOf(data), data.length, index);
-      operands.set(field, { slot, bytes: data.length, access: "read" });
+      operands.set(field, { slot, bytes: data.length, access: "read", padded: false });
       if (!hit && data.length > 0) loads.push({ from: { table: data }, slot, rows: [wholeRow(data.length)] });
     }
     for (const write of call.writes) {
@@ -110,7 +118,7 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
       const slot = operands.get(write.field)?.slot ??
         ringSlot(outputs, slots, write.field, tiling.single.has(write.field) ? 0 : index % 2);
       slot.bytes = Math.max(slot.bytes, bytes);
-      operands.set(write.field, { slot, bytes, access: "write" });
+      operands.set(write.field, { slot, bytes, access: "write", padded: isPadded(write.box, write.layout) });
       const rows = rowsOf(tensor, write.box, write.layout);
       if (rows.length > 0) stores.push({ from: { tensor: tensor.name }, slot, rows });
     }
@@ -119,7 +127,7 @@ export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, ta
       const slot: Slot = known ?? { field, index: 0, kind: "scratch", bytes: 0 };
       if (!known) slots.push(slot);
       slot.bytes = Math.max(slot.bytes, bytes);
-      operands.set(field, { slot, bytes, access: "scratch" });
+      operands.set(field, { slot, bytes, access: "scratch", padded: false });
     }
     return { call, operands, loads, stores };
   });

@@ -50,6 +50,8 @@ export interface Transfer {
 export interface Operand extends Place {
   readonly bytes: number;
   readonly access: "read" | "write" | "scratch";
+  /** Its layout has padding that nobody writes and that may hold anything. */
+  readonly padded: boolean;
 }
 
 /** One kernel on the worker cores, all of them together. */
