@@ -22,7 +22,7 @@ import type { Cache } from "../cache.ts";
 import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
 import { sourceStamp, WordHash } from "../stamp.ts";
-import { Contention, type Usage } from "./contention.ts";
+import { Contention } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
@@ -73,11 +73,6 @@ export class FastHarts implements HartEngine {
   /** Each hart's time. */
   readonly #clock: Float64Array;
   readonly #contention: Contention;
-  /** By hart, in this quantum: when it first ran or -1, and what it has used (see `Usage`). */
-  readonly #started: Float64Array;
-  readonly #accesses: Float64Array;
-  readonly #offloads: Float64Array;
-  readonly #outside: Float64Array;
   /** Whether the last hart has come to the barrier. */
   #released = false;
   #reservations: KeptReservations[] = [];
@@ -142,11 +137,7 @@ export class FastHarts implements HartEngine {
       throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longest}`);
     }
     this.#clock = new Float64Array(harts);
-    this.#started = new Float64Array(harts).fill(-1);
-    this.#accesses = new Float64Array(harts);
-    this.#offloads = new Float64Array(harts);
-    this.#outside = new Float64Array(harts);
-    this.#contention = new Contention(core.multiplier === "shared");
+    this.#contention = new Contention(harts, core.multiplier === "shared");
   }
 
   #interpreter(): Uint8Array<ArrayBuffer> {
@@ -253,15 +244,21 @@ export class FastHarts implements HartEngine {
 
   /** The cycle from which on there is something to do. */
   #nextWork(now: number, end: number): number {
-    const { state: { activity }, devices } = this.#parts;
+    const { activity } = this.#parts.state;
     let next = this.#nextChange();
     for (let hart = 0; hart < activity.length; hart++) {
       if (activity[hart] === running && this.#clock[hart] < next) next = this.#clock[hart];
     }
-    if (next > now && devices.some((device) => device.busy())) return now;
+    if (next > now && this.#isBusy()) return now;
     if (next === Infinity) this.#parts.deadlock();
     // Behind a barrier all go on from before the end of the last quantum.
     return Math.min(next, end);
+  }
+
+  #isBusy(): boolean {
+    const { devices } = this.#parts;
+    for (let i = 0; i < devices.length; i++) if (devices[i].busy()) return true;
+    return false;
   }
 
   /** Cycles of the next quantum: harts that have just come together are looked at more closely. */
@@ -285,8 +282,8 @@ export class FastHarts implements HartEngine {
   #slice(hart: number): void {
     const { control, ended, setCycle } = this.#parts;
     const clock = this.#clock;
-    for (const reservations of this.#reservations) reservations.enter();
-    if (this.#started[hart] < 0) this.#started[hart] = clock[hart];
+    for (let i = 0; i < this.#reservations.length; i++) this.#reservations[i].enter();
+    this.#contention.begin(hart, clock[hart]);
     while (clock[hart] < this.#until) {
       if (control.interrupted[hart] !== 0) {
         clock[hart] += this.#slow.interrupt(hart);
@@ -294,7 +291,7 @@ export class FastHarts implements HartEngine {
       }
       if (this.#runTiers(hart) === reason.quantum) continue;
       const issued = clock[hart];
-      if (this.#hasUsed(hart) && this.#slow.readsTime(this.#parts.state.pc[hart])) {
+      if (this.#contention.hasUsed(hart) && this.#slow.readsTime(this.#parts.state.pc[hart])) {
         // The quantum ends here, so that the time that is read has others' doings in it.
         this.#until = Math.min(this.#until, Math.max(issued, this.#from + 1));
         break;
@@ -307,7 +304,7 @@ export class FastHarts implements HartEngine {
       if (this.#slow.parked) this.#park(hart);
       if (this.#slow.parked || ended()) break;
     }
-    for (const reservations of this.#reservations) reservations.leave(hart);
+    for (let i = 0; i < this.#reservations.length; i++) this.#reservations[i].leave(hart);
   }
 
   /** Executes an instruction on the slow path, or all of a loop that asks the DMA until the quantum ends. */
@@ -329,11 +326,6 @@ export class FastHarts implements HartEngine {
       spent += this.#slow.execute(hart, cycle + spent) || 1;
     }
     return spent;
-  }
-
-  /** Whether a hart has used in this quantum what it shares with others. */
-  #hasUsed(hart: number): boolean {
-    return this.#offloads[hart] + this.#outside[hart] > 0;
   }
 
   /** Runs a hart on the tiers. Returns why they stopped: `quantum` or `slow`. */
@@ -390,9 +382,7 @@ export class FastHarts implements HartEngine {
     // 12 bits of instructions, 12 of accesses, 13 of offloads, 12 of accesses outside, 15 of cycles.
     clock[hart] += budget - 1 - (high >> 17);
     retired[hart] += low & 0xfff;
-    this.#accesses[hart] += low >>> 12 & 0xfff;
-    this.#offloads[hart] += low >>> 24 | (high & 0x1f) << 8;
-    this.#outside[hart] += high >>> 5 & 0xfff;
+    this.#contention.add(hart, low >>> 12 & 0xfff, low >>> 24 | (high & 0x1f) << 8, high >>> 5 & 0xfff);
   }
 
   /** Sees to it that writes to a block's code are noticed. */
@@ -417,42 +407,20 @@ export class FastHarts implements HartEngine {
 
   /** Ends a quantum: what the harts have done in it makes some take longer. Then those at the barrier may leave it. */
   #settle(): void {
-    const clock = this.#clock, started = this.#started;
+    const clock = this.#clock;
     if (clock.length === 1) return;
-    const usages: Usage[] = [];
-    for (let hart = 0; hart < clock.length; hart++) {
-      if (started[hart] < 0) continue;
-      usages.push({
-        hart,
-        from: started[hart],
-        to: clock[hart],
-        accesses: this.#accesses[hart],
-        offloads: this.#offloads[hart],
-        outside: this.#outside[hart],
-      });
-    }
-    if (usages.length > 0) {
-      const { dma, accelerator } = this.#wideAccesses(this.#until - this.#from);
-      for (const [i, end] of this.#contention.settle(usages, dma, accelerator).entries()) {
-        clock[usages[i].hart] = end;
-      }
-      started.fill(-1);
-      for (const counts of [this.#accesses, this.#offloads, this.#outside]) counts.fill(0);
-    }
+    const { dma, devices } = this.#parts;
+    const beats = dma ? dma.counts.reads + dma.counts.writes : 0;
+    const moved = (beats - this.#beats) / Math.max(1, this.#until - this.#from);
+    this.#beats = beats;
+    // The DMA is the first device, if there is one.
+    const accelerator = devices[dma ? 1 : 0];
+    this.#contention.settle(clock, Math.min(1, moved), accelerator?.busy() ? 1 : 0);
     if (!this.#released) return;
     // The barrier's instruction itself took a cycle.
     clock.fill(Math.max(...clock) - 1 + barrierCycles);
     this.#released = false;
     this.#closely = closeQuantum;
-  }
-
-  /** For which part of a quantum the DMA moved beats, and the accelerator worked. */
-  #wideAccesses(cycles: number): { dma: number; accelerator: number } {
-    const { dma, devices } = this.#parts;
-    const beats = dma ? dma.counts.reads + dma.counts.writes : 0, moved = beats - this.#beats;
-    this.#beats = beats;
-    const working = devices.some(({ busy }, i) => (dma === undefined || i > 0) && busy());
-    return { dma: Math.min(1, moved / Math.max(1, cycles)), accelerator: working ? 1 : 0 };
   }
 
   /**
@@ -461,7 +429,8 @@ export class FastHarts implements HartEngine {
    */
   #advanceDevices(cycle: number): void {
     const { devices, setCycle } = this.#parts, times = this.#deviceTimes;
-    for (const [i, device] of devices.entries()) {
+    for (let i = 0; i < devices.length; i++) {
+      const device = devices[i];
       while (device.busy() && times[i] < cycle) {
         setCycle(times[i]);
         device.tick(times[i]++);

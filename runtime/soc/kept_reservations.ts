@@ -43,7 +43,7 @@ export class KeptReservations implements Reservations {
 
   /** A hart has run: its own stores do it no harm. */
   leave(hart: number): void {
-    const held = this.#held.get(hart);
+    const held = this.#held.size > 0 ? this.#held.get(hart) : undefined;
     if (held) this.#look(held);
   }
 
