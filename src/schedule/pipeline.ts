@@ -1,11 +1,12 @@
-// The software pipeline of a layer: what each engine does in each phase, and about how long it takes.
+// A layer's time as the choice of a tiling needs it, quickly: as if the engines met behind each piece. The program's
+// own times come from playing it through (order.ts).
 
 import { transfersCycles } from "../../targets/engines/dma/timing.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Move, Piece } from "./pieces.ts";
 
-/** What happens in one phase: moves by the DMA, one piece's kernel on the workers. */
-export interface Step {
+/** What happens at the same time: moves by the DMA, one piece's kernel on the workers. */
+export interface Phase {
   readonly loads: readonly Move[];
   readonly stores: readonly Move[];
   readonly compute?: Piece;
@@ -22,11 +23,11 @@ const layerCycles = 60;
  * Phases of a layer. In phase p the DMA loads piece p and stores piece p-2 while the workers are at piece p-1.
  * A piece without a kernel (a copy by the DMA) is stored in the phase behind its load.
  */
-export function stepsOf(pieces: readonly Piece[]): Step[] {
+export function phasesOf(pieces: readonly Piece[]): Phase[] {
   if (pieces.length === 0) return [];
   const hasKernels = pieces.some(({ call }) => call.kernel !== "" || call.accelerator !== undefined);
   const storeDelay = hasKernels ? 2 : 1;
-  return Array.from({ length: pieces.length + storeDelay }, (_, phase): Step => {
+  return Array.from({ length: pieces.length + storeDelay }, (_, phase): Phase => {
     const working = pieces[phase - 1];
     return {
       loads: pieces[phase]?.loads ?? [],
@@ -40,8 +41,8 @@ export function stepsOf(pieces: readonly Piece[]): Step[] {
 export const contention = 0.07;
 
 /** Estimated cycles of a layer: of each phase its longest part, or all parts where one hart does everything. */
-export function estimate(steps: readonly Step[], target: Target): number {
-  return steps.reduce((sum, step) => {
+export function estimate(phases: readonly Phase[], target: Target): number {
+  return phases.reduce((sum, step) => {
     const moving = moveCycles(step, target);
     const working = computeCycles(step);
     const both = target.dma ? Math.max(moving, working + Math.ceil(contention * moving)) : moving + working;
@@ -49,11 +50,11 @@ export function estimate(steps: readonly Step[], target: Target): number {
   }, layerCycles);
 }
 
-function computeCycles(step: Step): number {
+function computeCycles(step: Phase): number {
   return step.compute?.call.cycles ?? 0;
 }
 
-function moveCycles(step: Step, target: Target): number {
+function moveCycles(step: Phase, target: Target): number {
   const shapes = [[step.loads, false] as const, [step.stores, true] as const].flatMap(([moves, toOutside]) =>
     moves.flatMap((move) => move.rows.map(({ bytes, rows }) => ({ bytes, rows, toOutside })))
   );

@@ -9,7 +9,7 @@ import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
 import { boxKey, layoutBytes, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
 import { type Pieces, placePieces, sameBytes, slotBytes, type Tiling } from "./pieces.ts";
-import { contention, estimate, stepsOf } from "./pipeline.ts";
+import { contention, estimate, phasesOf } from "./pipeline.ts";
 
 /** Why nothing fits: the smallest working set there is and the largest operand in it. */
 export interface Misfit {
@@ -70,7 +70,7 @@ export function chooseTiling(
     const { tiling, waiting } = fitting[next];
     const pieces = placePieces(view, mapping, tiling, target);
     if (slotBytes(pieces.slots) > budget) continue;
-    const cycles = estimate(stepsOf(pieces.pieces), target) + waiting;
+    const cycles = estimate(phasesOf(pieces.pieces), target) + waiting;
     if (!best || cycles < best.cycles) best = { tiling, pieces, cycles };
   }
   return best ?? { bytes: smallest!.bytes, largest: smallest!.largest };
