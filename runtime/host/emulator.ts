@@ -3,6 +3,7 @@
 import { Ita, type JobRecord } from "../../targets/engines/ita/device.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Image } from "../image/types.ts";
+import type { HartEngine } from "../soc/engine.ts";
 import type { FinishedJob, SocObserver } from "../soc/observer.ts";
 import { Soc, type SocOptions } from "../soc/soc.ts";
 import type { HartStatistics } from "../soc/statistics.ts";
@@ -29,6 +30,8 @@ export interface EmulatorOptions {
   readonly console?: (text: string) => void;
   /** Looks on while the program runs. */
   readonly observer?: SocObserver;
+  /** Runs the harts under fast timing; by default they run cycle by cycle. */
+  readonly engine?: HartEngine;
   /** Breaks a wait off: it then rejects with {@link Interrupted}. */
   readonly signal?: AbortSignal;
 }
@@ -38,13 +41,16 @@ export class EmulatorTransport implements Transport {
   readonly name = "emulator";
   readonly #soc: Soc;
   readonly #signal: AbortSignal | undefined;
+  readonly #engine: HartEngine | undefined;
 
   constructor(target: Target, options: EmulatorOptions = {}) {
     const decoder = new TextDecoder();
-    const { console: take, observer, signal } = options;
+    const { console: take, observer, engine, signal } = options;
     this.#signal = signal;
+    this.#engine = engine;
     this.#soc = buildSoc(target, {
       ...(observer ? { observer } : {}),
+      ...(engine ? { engine } : {}),
       ...(take ? { console: (bytes) => take(decoder.decode(bytes, { stream: true })) } : {}),
     });
   }
@@ -87,6 +93,7 @@ export class EmulatorTransport implements Transport {
   }
 
   close(): Promise<void> {
+    this.#engine?.close();
     return Promise.resolve();
   }
 }

@@ -46,8 +46,12 @@ export interface HartEngine {
   invalidate(address: number, bytes: number): void;
   /** Somebody wants to know of each write to the word at an address. */
   guard(address: number): void;
+  /** Cycle that a hart has come to. */
+  reached(hart: number): number;
   /** An interrupt line of a hart has changed. */
   interruptChanged(hart: number, cycle: number): void;
-  /** Runs from one cycle to another, or until the run is over. Returns the cycle reached. */
+  /** Runs from one cycle to another or a little beyond, or until the run is over. Returns the cycle reached. */
   run(cycle: number, end: number): number;
+  /** The program has ended, or nobody will run it any more: keeps for later runs what is worth it. */
+  close(): void;
 }

@@ -181,8 +181,7 @@ export class FastHarts implements HartEngine {
     if (kept) this.#translator.offer(unpackRegions(kept));
   }
 
-  /** Keeps what has been translated for later runs of the same image. */
-  save(): void {
+  close(): void {
     const { regions } = this.#translator.statistics;
     if (!this.#cache || this.#regionsName === undefined || regions === this.#saved) return;
     this.#saved = regions;
@@ -198,6 +197,10 @@ export class FastHarts implements HartEngine {
     this.#translator.guard(address);
   }
 
+  reached(hart: number): number {
+    return this.#clock[hart];
+  }
+
   interruptChanged(hart: number, cycle: number): void {
     const { state: { activity }, control } = this.#parts;
     if (activity[hart] !== waitingForInterrupt || !control.wakes(hart)) return;
@@ -211,7 +214,9 @@ export class FastHarts implements HartEngine {
     while (now < end && !ended()) {
       now = this.#nextWork(now, end);
       this.#from = now;
-      this.#until = Math.min(now + this.#nextQuantum(), end, Math.max(now + 1, this.#nextChange()));
+      this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
+      // Quanta of several harts stay whole, so that a run in pieces is the same as one in one piece.
+      if (count === 1) this.#until = Math.min(this.#until, end);
       for (let again = true; again;) {
         for (let hart = 0; hart < count; hart++) {
           if (!this.#isDue(hart)) continue;
@@ -222,7 +227,7 @@ export class FastHarts implements HartEngine {
           }
         }
         this.#advanceDevices(this.#until);
-        again = this.#applyChanges(this.#until);
+        again = this.#applyChange();
       }
       this.#settle();
       now = this.#until;
@@ -269,13 +274,20 @@ export class FastHarts implements HartEngine {
     return quantum;
   }
 
-  /** Makes the changes of interrupt lines up to a cycle. Whether a hart must run that has not reached that cycle. */
-  #applyChanges(until: number): boolean {
+  /**
+   * Makes the next change of an interrupt line that is due, and shortens the quantum to the one behind it: a hart that
+   * wakes may change its line before that. Returns whether harts have something to do.
+   */
+  #applyChange(): boolean {
     const { state: { count }, lines, clint } = this.#parts;
-    if (clint && clint.next <= until) clint.update(until);
-    while (lines.next <= until) lines.apply(lines.next);
+    const change = this.#nextChange();
+    if (change <= this.#until) {
+      if (clint && clint.next <= change) clint.update(change);
+      lines.apply(change);
+      this.#until = Math.min(this.#until, Math.max(change, this.#nextChange()));
+    }
     for (let hart = 0; hart < count; hart++) if (this.#isDue(hart)) return true;
-    return false;
+    return change <= this.#until && this.#nextChange() <= this.#until;
   }
 
   /** Runs a hart until the end of the quantum, or until it waits for others or the run is over. */
@@ -402,7 +414,9 @@ export class FastHarts implements HartEngine {
   #park(hart: number): void {
     const { activity } = this.#parts.state;
     if (activity[hart] === waitingForInterrupt) return;
-    if (activity[hart] !== atBarrier) this.#released = true;
+    if (activity[hart] === atBarrier) return;
+    this.#released = true;
+    this.#until = Math.min(this.#until, Math.max(...this.#clock));
   }
 
   /** Ends a quantum: what the harts have done in it makes some take longer. Then those at the barrier may leave it. */

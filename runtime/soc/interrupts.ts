@@ -10,25 +10,44 @@ interface Change {
   readonly high: boolean;
 }
 
+/** Who must know of changes: the harts. `reached` is a hart's time where harts are not all at the same. */
+type HartsOfLines = Pick<Pipeline, "interruptChanged"> & { reached?(hart: number): number };
+
 /** Changes of interrupt lines that are still to come, in order of time. */
 export class InterruptLines {
   /** Cycle of the next change; Infinity if there is none. */
   next = Infinity;
   readonly #changes: Change[] = [];
   readonly #control: Control;
-  readonly #pipeline: () => Pick<Pipeline, "interruptChanged">;
+  readonly #pipeline: () => HartsOfLines;
+  /** Cycle in which each line was last asked to go low. */
+  readonly #lowered = new Map<number, number>();
 
-  constructor(control: Control, pipeline: () => Pick<Pipeline, "interruptChanged">) {
+  constructor(control: Control, pipeline: () => HartsOfLines) {
     this.#control = control;
     this.#pipeline = pipeline;
   }
 
   /** Lets a hart see its line `line` (a bit of mip) change in `cycle`. */
-  schedule(hart: number, line: number, high: boolean, cycle: number): void {
+  schedule(hart: number, line: number, high: boolean, wanted: number): void {
+    const cycle = this.#pipeline().reached === undefined ? wanted : this.#seen(hart, line, high, wanted);
     let at = this.#changes.length;
     while (at > 0 && this.#changes[at - 1].cycle > cycle) at--;
     this.#changes.splice(at, 0, { cycle, hart, line, high });
     this.next = this.#changes[0].cycle;
+  }
+
+  /**
+   * When a hart sees a change where harts are not all at the same time: it has no past that could change, and what it
+   * has done away with (or asked to be) is not what comes behind.
+   */
+  #seen(hart: number, line: number, high: boolean, wanted: number): number {
+    const key = hart << 5 | line;
+    if (!high) {
+      this.#lowered.set(key, wanted);
+      return wanted;
+    }
+    return Math.max(wanted, this.#pipeline().reached!(hart), this.#lowered.get(key) ?? 0);
   }
 
   /** Makes the changes that are due. */

@@ -26,6 +26,6 @@ let text = "";
 const soc = new Soc(target, { engine, console: (bytes) => text += decoder.decode(bytes, { stream: true }) });
 soc.load(readElf(Deno.readFileSync(path), path));
 const { exitCode, cycle } = soc.run({ maxCycles: 1e12, limitIsFault: true });
-engine.save();
+engine.close();
 const instructions = soc.statistics().reduce((sum, hart) => sum + hart.instructions, 0);
 console.log(JSON.stringify({ console: text, exitCode, instructions, cycles: cycle }));
