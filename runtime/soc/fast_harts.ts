@@ -206,6 +206,7 @@ export class FastHarts implements HartEngine {
     if (activity[hart] !== waitingForInterrupt || !control.wakes(hart)) return;
     activity[hart] = running;
     this.#clock[hart] = Math.max(this.#clock[hart], cycle);
+    this.#closely = closeQuantum;
   }
 
   run(cycle: number, end: number): number {

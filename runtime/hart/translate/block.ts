@@ -54,17 +54,14 @@ export interface Block {
 /** Blocks end at multiples of this many bytes, so that none is long. */
 export const boundary = 128;
 
-/** The instruction at an address; undefined if the slow path executes it, or nothing is there. */
+/** The instruction at an address; undefined if there is none that may be read on. */
 export type StepSource = (pc: number) => Step | undefined;
 
-/** Decodes the word at an address, if it is for blocks. */
+/** Decodes the word at an address, be it for blocks or for the slow path. */
 export function decodeStep(pc: number, word: number): Step | undefined {
   const instruction = decode(word);
-  if (instruction === undefined || isSlow(instruction)) return undefined;
+  if (instruction === undefined) return undefined;
   const operands = operandsOfWord(word, instruction.format);
-  // A target between two instructions is taken all the same (snitch-cluster.md, 1.8): rare, so left to the slow path.
-  const between = (instruction.format === "B" || instruction.format === "J") && (operands.imm & 2) !== 0;
-  if (between) return undefined;
   // Bits 11:7 are looked at whether or not they name a destination (snitch-cluster.md, section 8, rule 1).
   let waits = instruction.latency === "system" ? 0 : 1 << (word >>> 7 & 31);
   for (const register of instruction.reads) waits |= 1 << operands[register];
@@ -88,6 +85,13 @@ export function isSlow({ meaning }: Instruction): boolean {
     default:
       return false;
   }
+}
+
+/** Whether blocks may hold a step. */
+export function isForBlocks({ instruction, operands: { imm } }: Step): boolean {
+  // A target between two instructions is taken all the same (snitch-cluster.md, 1.8): rare, so left to the slow path.
+  const between = (instruction.format === "B" || instruction.format === "J") && (imm & 2) !== 0;
+  return !between && !isSlow(instruction);
 }
 
 /** Whether a step may go elsewhere than on; it ends its block. */

@@ -7,6 +7,7 @@ import {
   type Block,
   decodeStep,
   isChecked,
+  isForBlocks,
   readBlock,
   type Step,
   written,
@@ -103,7 +104,8 @@ export class BlockStore {
     return undefined;
   }
 
-  readonly #source = (pc: number): Step | undefined => {
+  /** The instruction at an address, whoever executes it. */
+  readonly #any = (pc: number): Step | undefined => {
     const word = this.fetch(pc);
     if (word === undefined) return undefined;
     const known = this.#decoded.get(pc);
@@ -113,6 +115,11 @@ export class BlockStore {
     return step;
   };
 
+  readonly #source = (pc: number): Step | undefined => {
+    const step = this.#any(pc);
+    return step && isForBlocks(step) ? step : undefined;
+  };
+
   /** The block at an address, read now if need be; undefined if no window holds the address. */
   get(start: number): StoredBlock | undefined {
     const known = this.#stored.get(start);
@@ -120,7 +127,7 @@ export class BlockStore {
     const window = this.windowOf(start);
     if (!window?.code) return undefined;
     const block = readBlock(start, this.#source);
-    const costs = costsOf(block, this.#parameters, this.#source);
+    const costs = costsOf(block, this.#parameters, this.#source, this.#any);
     const bytes = header.bytes + (block.steps.length + 1) * stepRecord.bytes + rememberedTargets * 4;
     if (this.#next + bytes + pageBytes > this.#layout.end) this.#clear();
     const stored = { block, costs, address: this.#take(bytes) };

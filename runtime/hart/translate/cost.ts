@@ -44,17 +44,23 @@ const most = 255;
 /**
  * The costs of a block's steps.
  *
- * @param source the code around the block
+ * @param source the code around the block, as blocks hold it
+ * @param any the code around it, with what the slow path executes
  */
-export function costsOf(block: Block, parameters: CostParameters, source: StepSource): Costs {
+export function costsOf(
+  block: Block,
+  parameters: CostParameters,
+  source: StepSource,
+  any: StepSource,
+): Costs {
   const { usual, mixed } = parameters, count = block.steps.length;
   if (count === 0) return { cycles: [], penalty: [], slack: [] };
   const before = stepsBefore(block.start, source);
   const run = [...before, ...block.steps], first = before.length;
-  const cycles = runCosts(run, block, parameters, usual, source);
+  const cycles = runCosts(run, block, parameters, usual, source, any);
   const penalty = run.map(() => 0);
   if (mixed && run.some(accesses)) {
-    const other = runCosts(run, block, parameters, usual === "near" ? "far" : "near", source);
+    const other = runCosts(run, block, parameters, usual === "near" ? "far" : "near", source, any);
     spread(run, sum(other) - sum(cycles), penalty);
   }
   const slack = slackOf(run, cycles);
@@ -82,13 +88,14 @@ function runCosts(
   parameters: CostParameters,
   memory: MemoryClass,
   source: StepSource,
+  any: StepSource,
 ): number[] {
   const loop = loopAround(start, source);
   if (loop) return loopCosts(run, loop, parameters, memory);
   const backward = target !== undefined && target < end;
-  const follower = ending === "indirect" || ending === "slow"
+  const follower = ending === "indirect"
     ? []
-    : readBlock(backward || ending === "jump" ? target! : end, source, lookAhead).steps;
+    : readBlock(backward || ending === "jump" ? target! : end, throughSlow(any), lookAhead).steps;
   const alone = issueTimes(follower, memory, parameters)[follower.length];
   const times = issueTimes([...run, ...follower], memory, parameters);
   const costs = run.map((_, i) => times[i + 1] - times[i]);
@@ -96,6 +103,14 @@ function runCosts(
   const total = times[times.length - 1] - alone - times[0];
   costs[run.length - 1] += Math.max(0, total - sum(costs));
   return costs;
+}
+
+/** The code behind a block, up to where the slow path may go elsewhere. */
+function throughSlow(any: StepSource): StepSource {
+  return (pc) => {
+    const step = any(pc), meaning = step?.instruction.meaning;
+    return meaning?.kind === "system" && meaning.action !== "fence" ? undefined : step;
+  };
 }
 
 /** The straight-line loop whose end the code at an address runs into, if it does: the loop's body. */
