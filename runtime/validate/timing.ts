@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
+import { engineFor, type Timing } from "../host/timing.ts";
 import { readElf } from "../image/elf.ts";
 import { Soc } from "../soc/soc.ts";
 
@@ -20,10 +21,15 @@ type Columns = z.output<typeof columnsSchema>[string];
 
 /** Figures below this must be right to a cycle; a relative error would say little of them. */
 const smallFigure = 20;
-/** What `exact` timing must reach, as relative errors. */
-const limits = { median: 0.005, percentile95: 0.02, maximum: 0.06 } as const;
+/** What each level of timing must reach, as relative errors. Figures of `fast` may be off by anything, if few are. */
+const limits: Readonly<Record<Timing, Readonly<Omit<TimingErrors, "figures">>>> = {
+  exact: { median: 0.005, percentile95: 0.02, maximum: 0.06 },
+  fast: { median: 0.05, percentile95: 0.15, maximum: Infinity },
+};
 /** Lines of programs read by a person that show a cycle counter or ids of a full DMA queue. */
 const exemptLines = [/mcycle/, /perf_cnt0/, /^ids:/];
+/** Lines of such programs whose number is cycles: `fast` timing may be off there, `exact` may not. */
+const measuredLine = /^\w+_cycles,\d+$/;
 /** No program of the set takes longer. */
 const cycleLimit = 200_000_000;
 
@@ -59,9 +65,10 @@ export interface ProgramTiming extends TimingErrors {
 
 /** What all programs have come to. */
 export interface TimingReport {
+  readonly timing: Timing;
   readonly programs: readonly ProgramTiming[];
   readonly overall: TimingErrors;
-  /** The ten worst figures of all. */
+  /** The ten worst figures of all, the worst first. */
   readonly worst: readonly TimingFigure[];
   readonly passed: number;
   readonly failed: number;
@@ -71,9 +78,14 @@ export interface TimingReport {
  * Runs every program of a folder (`NAME.elf` with `NAME.rtl.txt` and `columns.json`) and compares.
  *
  * @param target the cluster to emulate
+ * @param timing the level to hold against the RTL, which also says how far figures may be off
  * @throws {AttoflowError} if the folder cannot be read or columns.json is wrong
  */
-export async function validateTiming(folder: string, target: Target): Promise<TimingReport> {
+export async function validateTiming(
+  folder: string,
+  target: Target,
+  timing: Timing = "exact",
+): Promise<TimingReport> {
   const columns = await readColumns(folder);
   const names: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
@@ -83,17 +95,18 @@ export async function validateTiming(folder: string, target: Target): Promise<Ti
   const programs: ProgramTiming[] = [];
   for (const name of names.sort()) {
     const expected = await readText(`${folder}/${name}.rtl.txt`);
-    const run = runProgram(await Deno.readFile(`${folder}/${name}.elf`), name, target);
-    const { figures, problems } = compareConsole(name, expected, run.console, columns[name]);
+    const run = runProgram(await Deno.readFile(`${folder}/${name}.elf`), name, target, timing);
+    const { figures, problems } = compareConsole(name, expected, run.console, columns[name], timing);
     if (run.problem) problems.unshift(run.problem);
     all.push(...figures);
-    programs.push(judge(name, figures, problems, run.cycles));
+    programs.push(judge(name, figures, problems, run.cycles, timing));
   }
   if (programs.length === 0) {
     throw new AttoflowError("there is no program (NAME.elf) to run", { where: folder });
   }
   const passed = programs.filter((program) => program.passed).length;
   return {
+    timing,
     programs,
     overall: errorsOf(all),
     worst: worstOf(all).slice(0, 10),
@@ -124,9 +137,15 @@ async function readColumns(folder: string): Promise<Record<string, Columns>> {
   return result.data;
 }
 
-function runProgram(elf: Uint8Array, name: string, target: Target) {
+function runProgram(elf: Uint8Array, name: string, target: Target, timing: Timing) {
   const pieces: Uint8Array[] = [];
-  const soc = new Soc(target, { testbench: true, console: (text) => pieces.push(text.slice()) });
+  // A comparison takes nothing from earlier runs.
+  const engine = engineFor(target, timing, { cache: false });
+  const soc = new Soc(target, {
+    testbench: true,
+    console: (text) => pieces.push(text.slice()),
+    ...(engine ? { engine } : {}),
+  });
   let problem: string | undefined;
   try {
     soc.load(readElf(elf, `${name}.elf`));
@@ -145,20 +164,24 @@ function runProgram(elf: Uint8Array, name: string, target: Target) {
  * Compares what a program printed with what it printed on the RTL.
  *
  * @param columns what the columns are; without it the last numeric column of every line is a cycle figure
+ * @param timing under `fast` cycles are figures in programs that are read by a person, too
  */
 export function compareConsole(
   program: string,
   expected: string,
   actual: string,
   columns: Partial<Columns> | undefined,
+  timing: Timing = "exact",
 ): { figures: TimingFigure[]; problems: string[] } {
   const figures: TimingFigure[] = [], problems: string[] = [];
   const wanted = expected.trimEnd().split("\n"), got = actual.trimEnd().split("\n");
   if (wanted.length !== got.length) problems.push(`prints ${got.length} lines, not ${wanted.length}`);
   for (const [i, line] of wanted.entries()) {
     const other = got[i];
-    if (other === undefined || line === other && columns?.readByAPerson) continue;
-    if (columns?.readByAPerson) {
+    if (other === undefined) continue;
+    const measured = timing === "fast" && measuredLine.test(line);
+    if (columns?.readByAPerson && !measured) {
+      if (line === other) continue;
       if (!exemptLines.some((pattern) => pattern.test(line))) {
         problems.push(`prints "${other}", not "${line}"`);
       }
@@ -206,7 +229,13 @@ export function errorsOf(figures: readonly TimingFigure[]): TimingErrors {
   return { figures: errors.length, median: at(0.5), percentile95: at(0.95), maximum: errors.at(-1) ?? 0 };
 }
 
-function judge(program: string, figures: TimingFigure[], problems: string[], cycles: number): ProgramTiming {
+function judge(
+  program: string,
+  figures: TimingFigure[],
+  problems: string[],
+  cycles: number,
+  timing: Timing,
+): ProgramTiming {
   const errors = errorsOf(figures);
   const small = figures.filter(({ expected }) => expected < smallFigure);
   const off = small.filter(({ expected, actual }) => Math.abs(actual - expected) > 1);
@@ -214,8 +243,9 @@ function judge(program: string, figures: TimingFigure[], problems: string[], cyc
     ...problems,
     ...off.map((figure) => `prints ${figure.actual} cycles, not ${figure.expected}, in "${figure.row}"`),
   ];
-  const passed = all.length === 0 && errors.median <= limits.median &&
-    errors.percentile95 <= limits.percentile95 && errors.maximum <= limits.maximum;
+  const { median, percentile95, maximum } = limits[timing];
+  const passed = all.length === 0 && errors.median <= median && errors.percentile95 <= percentile95 &&
+    errors.maximum <= maximum;
   return { program, passed, problems: all, worst: worstOf(figures), cycles, ...errors };
 }
 
