@@ -35,6 +35,23 @@ Deno.test("MatMul broadcasts its batch axes", () => {
   assert.deepEqual(values, expected);
 });
 
+Deno.test("MatMul is exact where sums are longest, short or wide", () => {
+  const sizes = [[4, 130, 4], [5, 7, 6], [1, 1027, 3], [9, 2047, 2]];
+  for (const [m, k, n] of sizes) {
+    // All products of one sign, then a mixture: neighbouring columns must not disturb each other.
+    const columns = Array.from({ length: k * n }, (_, i) => i % n % 2 === 0 ? -128 : 127);
+    for (const a of [new Array(m * k).fill(-128), randomIntegers(5, m * k, -128, 127)]) {
+      const { values } = apply("MatMul", [input([m, k], a), input([k, n], columns)]);
+      assert.deepEqual(values, product(a, columns, m, k, n));
+    }
+    const unsigned = randomIntegers(6, m * k, 250, 255);
+    const { values } = apply("MatMul", [input([m, k], unsigned), input([k, n], columns)]);
+    assert.deepEqual(values, product(unsigned, columns, m, k, n));
+  }
+  const wide = apply("MatMul", [input([1, 3], [2 ** 30, 2 ** 30, 5]), input([3, 1], [2, 2, 2 ** 29])]);
+  assert.deepEqual(wide.values, [(2 ** 31 + 2 ** 31 + 5 * 2 ** 29) | 0]);
+});
+
 Deno.test("MatMul's range comes of the columns of constant weights", () => {
   const x = input([1, 2], [0, 0], { min: -10, max: 20 });
   // Columns (3, -1) and (2, 2): 3·[-10, 20] - [-10, 20] = [-50, 70]; [-40, 80].

@@ -2,6 +2,7 @@
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { elementCount, type Range } from "../model/types.ts";
+import { isNarrow, type MatrixView, multiplyNarrow } from "./narrow_product.ts";
 import type { Operand, TensorType, Value } from "./operator.ts";
 import { asInt32, productRange, repeatRange } from "./ranges.ts";
 import { broadcastShape, broadcastStrides, forEachRow, shapeText } from "./shapes.ts";
@@ -88,9 +89,10 @@ function constantInterval(matrix: Operand, x: Range, columns: boolean): Range {
 }
 
 /** Accumulators of a·b, row major, wrapping to 32 bit. */
-export function multiplyMatrices(a: Value, b: Value, transposition: Transposition): Int32Array {
-  const { m, n, k, batch, shape } = productSizes(a.shape, b.shape, transposition);
+export function multiplyMatrices(a: Value, b: Value, { transA, transB }: Transposition): Int32Array {
+  const { m, n, k, batch, shape } = productSizes(a.shape, b.shape, { transA, transB });
   const result = new Int32Array(elementCount(shape));
+  if (result.length === 0) return result;
   // Batches are walked as the rows of a tensor with one element a matrix.
   const strides = [a, b].map((
     value,
@@ -98,45 +100,49 @@ export function multiplyMatrices(a: Value, b: Value, transposition: Transpositio
     ...broadcastStrides(value.shape.slice(0, -2), batch).map((s) => s * elementCount(value.shape.slice(-2))),
     0,
   ]);
-  const left = asInt32(a.data);
-  const right = asInt32(b.data);
+  const multiply = isNarrow(a.data, b.data, k) ? multiplyNarrow : multiplyWrapping;
   let to = 0;
-  let columnsOf = -1;
-  let columns = right;
   forEachRow([...batch, 1], strides, ([startA, startB]) => {
-    const rows = rowsOf(left, startA, m, k, transposition.transA);
-    if (startB !== columnsOf) {
-      columns = rowsOf(right, startB, n, k, !transposition.transB);
-      columnsOf = startB;
-    }
-    for (let i = 0; i < m; i++) {
-      for (let j = 0; j < n; j++) result[to++] = dot(rows, i * k, columns, j * k, k);
-    }
+    const rows = matrixView(a, startA, m, k, transA);
+    const columns = matrixView(b, startB, n, k, !transB);
+    multiply(result, to, rows, columns, k);
+    to += m * n;
   });
   return result;
 }
 
-/** A matrix of `rows` rows of `length` elements; transposed from columns if it is stored so. */
-function rowsOf(
-  data: Int32Array,
+/** One of a tensor's matrices as `lines` lines of `depth` elements, which may be stored across. */
+function matrixView(
+  { data }: Value,
   start: number,
-  rows: number,
-  length: number,
-  transpose: boolean,
-): Int32Array {
-  if (!transpose) return data.subarray(start, start + rows * length);
-  const result = new Int32Array(rows * length);
-  for (let i = 0; i < length; i++) {
-    for (let row = 0; row < rows; row++) result[row * length + i] = data[start + i * rows + row];
-  }
-  return result;
+  lines: number,
+  depth: number,
+  across: boolean,
+): MatrixView {
+  return across
+    ? { data, start, lines, lineStride: 1, stride: lines }
+    : { data, start, lines, lineStride: depth, stride: 1 };
 }
 
-/** Dot product of two runs of `length` elements, wrapping to 32 bit. */
-function dot(x: Int32Array, startX: number, y: Int32Array, startY: number, length: number): number {
-  let sum = 0;
-  for (let i = 0; i < length; i++) sum = (sum + Math.imul(x[startX + i], y[startY + i])) | 0;
-  return sum;
+/** As {@link multiplyNarrow}, for any integers: sums wrap to 32 bit. */
+function multiplyWrapping(
+  result: Int32Array,
+  offset: number,
+  a: MatrixView,
+  b: MatrixView,
+  depth: number,
+): void {
+  for (let row = 0; row < a.lines; row++) {
+    for (let column = 0; column < b.lines; column++) {
+      let x = a.start + row * a.lineStride;
+      let y = b.start + column * b.lineStride;
+      let sum = 0;
+      for (let k = 0; k < depth; k++, x += a.stride, y += b.stride) {
+        sum = (sum + Math.imul(a.data[x], b.data[y])) | 0;
+      }
+      result[offset++] = sum;
+    }
+  }
 }
 
 /** Adds a tensor that broadcasts to the accumulators' shape, `factor` times, wrapping to 32 bit. */
