@@ -72,6 +72,24 @@ const ita = z.strictObject({
   softmaxFullScale: z.union([z.literal(255), z.literal(127)]).default(255),
 });
 
+/** What one event costs; `source` says where the number comes from. */
+const perEvent = z.strictObject({ picojoules: z.number().min(0), source: z.string().min(1) });
+
+/** Energy by event, at the target's clock and voltage, for estimates (energy.ts). */
+const energy = z.strictObject({
+  /** A cycle in which the accelerator works, by the kind of job that its device counts. */
+  accelerator: z.record(z.string(), perEvent).default({}),
+  /** A cycle of a hart that is awake, and of one in wfi or at the barrier. */
+  activeCore: perEvent,
+  waitingCore: perEvent,
+  /** A byte of a bank's word in L1, or in L2, that is read or written; a byte that the DMA moves. */
+  l1Byte: perEvent,
+  l2Byte: perEvent,
+  dmaByte: perEvent,
+  /** Leakage and whatever is always clocked. */
+  static: z.strictObject({ milliwatts: z.number().min(0), source: z.string().min(1) }),
+});
+
 /** A target: what the SoC is. */
 export const targetSchema = z.strictObject({
   name: identifier,
@@ -102,6 +120,8 @@ export const targetSchema = z.strictObject({
   /** Engines in the order in which the compiler asks them to take a node; each is a folder in `targets/engines`. */
   engines: z.array(z.enum(["ita", "cores", "dma"])).min(1),
   ita: ita.optional(),
+  /** Without it nothing is said about energy. */
+  energy: energy.optional(),
 }).superRefine((target, context) => {
   const problem = (path: (string | number)[], message: string) =>
     context.addIssue({ code: "custom", path, message });

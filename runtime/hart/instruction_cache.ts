@@ -33,6 +33,8 @@ export class InstructionCache {
   readonly retry: Float64Array;
   readonly misses: Float64Array;
   readonly prefetches: Float64Array;
+  /** Lines that the L1 has fetched from memory. */
+  refills = 0;
   prefetching = true;
 
   readonly #l0: Int32Array;
@@ -174,6 +176,7 @@ export class InstructionCache {
       if (this.#l1[way] === line) return cycle + hitCycles;
     }
     if (slot === none) return Infinity;
+    this.refills++;
     this.#l1[first + this.#nextWay[set]] = line;
     this.#nextWay[set] = (this.#nextWay[set] + 1) % this.#ways;
     this.#refillLine[slot] = line;

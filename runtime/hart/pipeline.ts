@@ -251,6 +251,15 @@ export class Pipeline {
     }
   }
 
+  /** Cycles up to `cycle` of the stall that a hart is in and that is not counted yet. */
+  stallUnderWay(hart: number, cycle: number): { cause: number; cycles: number } {
+    const isStalled = (this.#stalled >>> hart & 1) === 1;
+    return {
+      cause: this.#stallCause[hart],
+      cycles: isStalled ? Math.max(0, cycle - this.#stallFrom[hart]) : 0,
+    };
+  }
+
   #countStall(hart: number, cycles: number): void {
     this.#parts.state.stalls[hart * stallCauses.length + this.#stallCause[hart]] += cycles;
   }

@@ -3,6 +3,7 @@
 import { Ita, type JobRecord } from "../../targets/engines/ita/device.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Image } from "../image/types.ts";
+import type { Counters } from "../soc/counters.ts";
 import type { HartEngine } from "../soc/engine.ts";
 import type { FinishedJob, SocObserver } from "../soc/observer.ts";
 import { Soc, type SocOptions } from "../soc/soc.ts";
@@ -90,6 +91,10 @@ export class EmulatorTransport implements Transport {
   /** What the harts have done since reset. */
   statistics(): HartStatistics[] {
     return this.#soc.statistics();
+  }
+
+  counters(): Counters {
+    return this.#soc.counters();
   }
 
   close(): Promise<void> {

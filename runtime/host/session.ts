@@ -5,6 +5,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { mailboxExit, mailboxOptions, mailboxStatus } from "../../targets/mailbox.ts";
 import type { Manifest, ManifestTensor } from "../../targets/manifest.ts";
 import type { Image } from "../image/types.ts";
+import { type Counters, countersBetween } from "../soc/counters.ts";
 import { checkLayout, describeError, isReady, Mailbox, type MailboxState } from "./mailbox.ts";
 import { displayName } from "./names.ts";
 import {
@@ -44,6 +45,8 @@ export interface InferenceResult {
   readonly cycles: number;
   /** Cycles of each layer, in the order of `manifest.layers`. */
   readonly layerCycles: readonly number[];
+  /** What the machine did between the command and the word that says done, where it counts. */
+  readonly counters?: Counters;
   /** Present if `layers` was asked for. */
   readonly layers?: readonly LayerResult[];
 }
@@ -158,6 +161,7 @@ export class Session {
       if (tensor.bytes > 0) await this.#transport.write(tensor.address, bytesFromElements(inputs[i]));
     }
     const { sequence } = await this.#mailbox.read();
+    const before = this.#transport.counters?.();
     await this.#mailbox.write("resume", 0);
     await this.#mailbox.write("options", options.layers ? mailboxOptions.pause : 0);
     await this.#mailbox.write("command", (sequence + 1) >>> 0);
@@ -179,6 +183,7 @@ export class Session {
       layers.push(await this.#readLayer(state.layer - 1));
       await this.#mailbox.write("resume", state.layer);
     }
+    const after = this.#transport.counters?.();
     if (options.layers && layers.length !== this.manifest.layers.length) {
       throw new SessionError(
         `the program paused behind ${layers.length} of ${this.manifest.layers.length} layers`,
@@ -190,6 +195,7 @@ export class Session {
       outputs: await this.#readTensors(this.manifest.outputs),
       cycles: state.cyclesHigh * 2 ** 32 + state.cyclesLow,
       layerCycles: await this.#readLayerCycles(state),
+      ...(before && after ? { counters: countersBetween(before, after) } : {}),
       ...(options.layers ? { layers } : {}),
     };
   }

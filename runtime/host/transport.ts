@@ -2,6 +2,7 @@
 // The emulator is one such machine; a debugger's remote protocol or a serial monitor on a board fit the same page.
 
 import type { Image } from "../image/types.ts";
+import type { Counters } from "../soc/counters.ts";
 
 /** Why {@link Transport.wait} came back. */
 export interface Wake {
@@ -34,6 +35,8 @@ export interface Transport {
   wait(address: number, cycles: number): Promise<Wake>;
   /** What the harts are doing, a short phrase for the message when the time is over; "" where nobody can say. */
   describe(): Promise<string>;
+  /** What the machine has done since reset, where it counts. */
+  counters?(): Counters;
   /** Stops the machine and lets go of it. Nothing else is called afterwards. */
   close(): Promise<void>;
 }

@@ -28,8 +28,20 @@ export interface WidePort {
   readonly base: number;
 }
 
+/** Jobs of one kind that an accelerator has finished since reset. */
+export interface JobCounts {
+  readonly jobs: number;
+  /** Jobs among them that have written results. */
+  readonly outputs: number;
+  /** Cycles from the start of each to its end, and how many of them it was held up by the memory. */
+  readonly cycles: number;
+  readonly stalled: number;
+}
+
 /** A device that works on its own as time goes by. */
 export interface Accelerator extends Peripheral {
+  /** What it has done, by the kinds of jobs that its energy differs in. */
+  readonly counts?: Readonly<Record<string, JobCounts>>;
   /** Whether it has work under way; an idle accelerator is not ticked. */
   readonly busy: boolean;
   /** Advances by one cycle, making at most one request on its port. */

@@ -55,6 +55,8 @@ class OutsideReservations implements Reservations {
 /** The path and its arbiter. */
 export class NarrowPath {
   readonly reservations: Reservations;
+  /** Accesses to the outside memory that were granted. */
+  accesses = 0;
   readonly #reads = new Float64Array(places);
   readonly #writes = new Float64Array(places);
   readonly #levels: number;
@@ -101,6 +103,7 @@ export class NarrowPath {
       held[free] = cycle + latency +
         (read ? placeCycles.read : store ? placeCycles.write : memoryCycles.atomic);
       ready = cycle + answer + latency;
+      this.accesses++;
     }
     if (store) loadStore.holdLoads(hart, ready - loadBeforeAcknowledge);
     this.#pointer = nextPointer(requests, this.#pointer);

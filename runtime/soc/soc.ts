@@ -20,6 +20,7 @@ import { describeAddress } from "../image/symbols.ts";
 import type { Image } from "../image/types.ts";
 import { MemoryAccess } from "./access.ts";
 import { bootRom } from "./boot_rom.ts";
+import { type Counters, readCounters } from "./counters.ts";
 import { ClusterRegisters, entryScratch } from "./cluster_registers.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
 import type { RunOptions, RunResult, SocOptions } from "./options.ts";
@@ -423,6 +424,21 @@ export class Soc {
   /** What each hart has done so far. */
   statistics(): HartStatistics[] {
     return hartStatistics(this.#state, this.#cycle, (pc) => describeAddress(this.#image, pc));
+  }
+
+  /** Everything that is counted, since reset. */
+  counters(): Counters {
+    return readCounters({
+      state: this.#state,
+      ...(this.#engine
+        ? {}
+        : { stallUnderWay: (hart: number, cycle: number) => this.#pipeline.stallUnderWay(hart, cycle) }),
+      cache: this.#cache,
+      tcdm: this.#tcdm,
+      narrow: this.#narrow,
+      dma: this.#dma,
+      accelerator: this.#accelerator,
+    }, this.#cycle);
   }
 
   #checkTrap(hart: number, cause: number, pc: number): void {

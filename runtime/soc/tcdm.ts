@@ -25,7 +25,13 @@ export class Tcdm implements WidePort, Reservations {
   /** Accesses of harts that were granted, and cycles in which one was not. */
   accesses = 0;
   conflicts = 0;
+  /** Bytes of the DMA's beats and of the accelerator's accesses; cycles in which the accelerator was refused. */
+  dmaBytes = 0;
+  acceleratorBytes = 0;
+  refusals = 0;
 
+  /** Bytes of a bank's word: what one access of a hart reads or writes. */
+  readonly wordBytes: number;
   readonly #size: number;
   readonly #width: number;
   readonly #bankMask: number;
@@ -60,6 +66,7 @@ export class Tcdm implements WidePort, Reservations {
     this.base = memory.base;
     this.bytes = region.bytes;
     this.#size = memory.size;
+    this.wordBytes = banks.width;
     this.#width = Math.log2(banks.width);
     this.#bankMask = banks.count - 1;
     this.#rowBits = this.#width + Math.log2(banks.count);
@@ -102,7 +109,11 @@ export class Tcdm implements WidePort, Reservations {
 
   /** The accelerator's port: behind the DMA, before the harts. */
   request(address: number, bytes: number, write: boolean, cycle: number): boolean {
-    if (!this.isFree(address, bytes, cycle)) return false;
+    if (!this.isFree(address, bytes, cycle)) {
+      this.refusals++;
+      return false;
+    }
+    this.acceleratorBytes += bytes;
     this.take(address, bytes, cycle);
     if (write) {
       const offset = address - this.base, inside = Math.min(bytes, this.#size - offset);

@@ -38,6 +38,7 @@ export class WideBus implements DmaContext {
   take(address: number, bytes: number, cycle: number): void {
     const tcdm = this.#tcdm!;
     const offset = (address - this.#map.find(address)!.base) % tcdm.bytes.length;
+    tcdm.dmaBytes += bytes;
     tcdm.take(tcdm.base + offset, bytes, cycle);
   }
 

@@ -62,6 +62,13 @@ interface Piece {
 export class Dma {
   /** Beats read and written, transfers finished, cycles with work, since reset. */
   readonly counts = { reads: 0, writes: 0, transfers: 0, busy: 0 };
+  /** Bytes written since reset, by where they came from and where they went. */
+  readonly moved: Readonly<Record<WideTarget, Record<WideTarget, number>>> = {
+    tcdm: { tcdm: 0, outside: 0, zero: 0, rom: 0 },
+    outside: { tcdm: 0, outside: 0, zero: 0, rom: 0 },
+    zero: { tcdm: 0, outside: 0, zero: 0, rom: 0 },
+    rom: { tcdm: 0, outside: 0, zero: 0, rom: 0 },
+  };
 
   #source = 0;
   #destination = 0;
@@ -310,6 +317,7 @@ export class Dma {
     if (piece.to === "tcdm") this.#context.take(at - at % this.#beat, this.#beat, cycle);
     this.#context.copy(at, piece.source + begin, end - begin, cycle);
     this.counts.writes++;
+    this.moved[piece.from][piece.to] += end - begin;
     this.#lastWrite = cycle;
     if (++this.#writeBeat < beats(offset, piece.bytes, this.#beat)) return;
     this.#writeBeat = 0;

@@ -2,7 +2,7 @@
 // not refuse. Registers and queue are in queue.ts, the meaning of jobs in sequencer.ts, their data in
 // datapath.ts, time in timing.ts, what programs must not do in rules.ts; here they are joined.
 
-import type { Accelerator, AcceleratorContext } from "../../../runtime/soc/device.ts";
+import type { Accelerator, AcceleratorContext, JobCounts } from "../../../runtime/soc/device.ts";
 import { AttoflowError } from "../../errors.ts";
 import type { Target } from "../../schema.ts";
 import type { Geometry } from "./arithmetic.ts";
@@ -68,6 +68,9 @@ interface Job {
   done: number;
 }
 
+/** Kinds of jobs that the device counts apart: what they do beside the products differs. */
+export const jobKinds = ["linear", "QK", "AV"] as const;
+
 /** Largest edge of a tile that the plan of accesses can address. */
 const largestTile = 128;
 
@@ -75,7 +78,10 @@ const largestTile = 128;
 export class Ita implements Accelerator {
   /** Whether a job runs or will run without a further write. */
   busy = false;
+  /** Jobs finished since reset: products with softmax gathered (QK) or applied (AV), and all others. */
+  readonly counts: Readonly<Record<(typeof jobKinds)[number], JobCounts>>;
 
+  readonly #counts = countsOf(jobKinds);
   readonly #context: AcceleratorContext;
   readonly #geometry: Geometry;
   readonly #silent: boolean;
@@ -107,6 +113,7 @@ export class Ita implements Accelerator {
         hint: `lanes is even and divides elements, which is at most ${largestTile}.`,
       });
     }
+    this.counts = this.#counts;
     this.#context = context;
     this.#geometry = parameters;
     this.#silent = options.silent ?? false;
@@ -294,9 +301,15 @@ export class Ita implements Accelerator {
     this.#job = undefined;
     this.#sequencer.endJob(job.layer, job.tiles);
     const owner = this.#queue.complete(job.done);
+    const { step } = job.place;
+    const counts = this.#counts[step === "QK" || step === "AV" ? step : "linear"];
+    counts.jobs++;
+    if (job.plan.output) counts.outputs++;
+    counts.cycles += job.done - job.launch;
+    counts.stalled += job.done - job.launch - job.plan.duration;
     this.#checkHazard();
     this.#context.raise(owner);
-    this.#observe?.({ rise: job.launch, done: job.done, step: job.place.step, traffic: job.traffic });
+    this.#observe?.({ rise: job.launch, done: job.done, step, traffic: job.traffic });
   }
 
   /** Section 7: between jobs the engine compares its count with whatever TILES the next context holds. */
@@ -328,4 +341,11 @@ export class Ita implements Accelerator {
       `ITA driver error in job ${this.#launched} (context ${this.#queue.running}): ${problem}`,
     );
   }
+}
+
+/** Counts of each kind, all 0. */
+function countsOf<Kind extends string>(kinds: readonly Kind[]) {
+  return Object.fromEntries(
+    kinds.map((kind) => [kind, { jobs: 0, outputs: 0, cycles: 0, stalled: 0 }]),
+  ) as Record<Kind, { -readonly [Field in keyof JobCounts]: number }>;
 }
