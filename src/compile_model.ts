@@ -40,6 +40,9 @@ export function compileModel(model: Model, target: Target, options: CompileOptio
   }
 }
 
+/** Operators that passes make for an accelerator and that no other engine has. */
+const fusedForOneEngine = new Set(["RequantizedAttention", "RequantizedProductSum"]);
+
 function compileFor(model: Model, target: Target, options: CompileOptions): CompiledModel {
   const unfused = new Map<string, string>();
   for (;;) {
@@ -52,7 +55,7 @@ function compileFor(model: Model, target: Target, options: CompileOptions): Comp
       return { model: rewritten, program: plan(rewritten, target, engineMappings, { ...options, notes }) };
     } catch (error) {
       // A node that no engine can run in one go may still be done in its parts.
-      const parts = error instanceof LayerMisfit && error.operator === "RequantizedAttention";
+      const parts = error instanceof LayerMisfit && fusedForOneEngine.has(error.operator);
       if (!parts || unfused.has(error.node)) throw error;
       unfused.set(error.node, `as one piece ${error.reason}`);
     }

@@ -25,6 +25,7 @@ const notForCores = new Set([
   "Flatten",
   "Squeeze",
   "Unsqueeze",
+  "RequantizedProductSum",
   "RequantizedAttention",
 ]);
 

@@ -142,6 +142,7 @@ Deno.test("every operator that passes do not make is tried", () => {
     ...cases.map(([operator]) => operator),
     "Quant",
     "RequantizedMatMul",
+    "RequantizedProductSum",
     "RequantizedConv",
     "RequantizedAttention",
   ]);

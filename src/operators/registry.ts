@@ -23,6 +23,7 @@ import { reduceMean, reduceSum } from "./reduce.ts";
 import { requantizedAttention } from "./requantized_attention.ts";
 import { requantizedConv } from "./requantized_conv.ts";
 import { requantizedMatMul } from "./requantized_matmul.ts";
+import { requantizedProductSum } from "./requantized_product_sum.ts";
 import { requantShift } from "./requant_shift.ts";
 import { flatten, identity, reshape, squeeze, unsqueeze } from "./reshape.ts";
 import { slice } from "./slice.ts";
@@ -40,6 +41,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     matMul,
     gemm,
     requantizedMatMul,
+    requantizedProductSum,
     requantizedAttention,
     conv,
     requantizedConv,

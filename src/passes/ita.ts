@@ -3,6 +3,7 @@
 import type { Target } from "../../targets/schema.ts";
 import { dropDeadNodes } from "./dead_nodes.ts";
 import { fuseAttention, type FusionOptions } from "./fuse_attention.ts";
+import { fuseSum } from "./fuse_sum.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import type { Pass } from "./pass.ts";
 import { recentreUnsigned } from "./recentre_unsigned.ts";
@@ -11,6 +12,7 @@ import { transposeOperands } from "./transpose_operands.ts";
 /** Rewrites that bring a model into the form that the target's ITA takes. They run behind the standard ones. */
 export function itaPasses(target: Target, options: FusionOptions = {}): Pass[] {
   return [
+    fuseSum(target, options),
     recentreUnsigned(target),
     fuseAttention(target, options),
     transposeOperands(target),

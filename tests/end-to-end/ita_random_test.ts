@@ -57,6 +57,78 @@ function productModel(random: Random): Model {
   return builder.finish("product", inputs.map(({ name }) => name), [y.name]);
 }
 
+/** A sum of products, scaled tensors and biases in any order, requantised, perhaps with ReLU. */
+function sumModel(random: Random): Model {
+  const builder = new ModelBuilder();
+  const size = () => random.pick([1, 3, 31, 64, 65, 100, 128, 130, 192]);
+  const [rows, columns] = [size(), Math.max(16, size())];
+  const batch = random.pick([[], [1], [2], [1, 2]]);
+  const shape = [...batch, rows, columns];
+  const int8 = (length: number) => Int8Array.from({ length }, () => random.integer(-128, 127));
+  const inputs: Tensor[] = [];
+  const input = (shape: number[]) => {
+    const tensor = builder.add({
+      name: `x${inputs.length}`,
+      shape,
+      dtype: "int8",
+      range: integerLimits.int8,
+    });
+    inputs.push(tensor);
+    return tensor;
+  };
+  const apply = (operator: string, operands: Tensor[], attributes: Record<string, unknown> = {}) =>
+    builder.append({ operator, inputs: operands, attributes, name: operator.toLowerCase() });
+  /** Weights some of whose tiles are zero. */
+  const weights = (depth: number, columns: number) => {
+    const data = int8(depth * columns);
+    const kept = new Map<number, boolean>();
+    for (let i = 0; i < data.length; i++) {
+      const tile = Math.floor(i / columns / 64) * 16 + Math.floor(i % columns / 64);
+      if (!kept.has(tile)) kept.set(tile, random.chance(0.6));
+      if (!kept.get(tile)) data[i] = 0;
+    }
+    return builder.constant("w", [depth, columns], data);
+  };
+  const summand = (): Tensor => {
+    if (random.chance(0.25)) return input(random.chance(0.7) || batch.includes(2) ? shape : [rows, columns]);
+    if (random.chance(0.35)) {
+      const length = random.pick([1, columns]);
+      const scale = builder.constant("d", random.pick([[length], [1, length]]), int8(length));
+      const operands = [input(shape), scale];
+      return apply("Mul", random.chance(0.5) ? operands : operands.toReversed());
+    }
+    const depth = size();
+    if (batch.length > 0 || random.chance(0.5)) {
+      return apply("MatMul", [input([...batch, rows, depth]), weights(depth, columns)]);
+    }
+    const transB = random.chance(0.5);
+    const b = transB ? weights(columns, depth) : weights(depth, columns);
+    const bias = builder.constant("c", [columns], Int32Array.from(int8(columns), (v) => v * 50));
+    return apply("Gemm", [input([rows, depth]), b, bias], { alpha: 1, beta: 2, transA: false, transB });
+  };
+  const count = random.integer(2, 4);
+  // At least one summand has all axes of the result.
+  let sums = [input(shape), ...Array.from({ length: count - 1 }, summand)];
+  if (random.chance(0.5)) {
+    const bias = Int32Array.from({ length: columns }, () => random.integer(-9000, 9000));
+    sums.push(builder.constant("bias", [columns], bias));
+  }
+  while (sums.length > 1) {
+    // Neighbours are added in any nesting.
+    const at = random.integer(0, sums.length - 2);
+    const pair = random.chance(0.5) ? [sums[at], sums[at + 1]] : [sums[at + 1], sums[at]];
+    sums = [...sums.slice(0, at), apply("Add", pair), ...sums.slice(at + 2)];
+  }
+  const shift = random.integer(8, 14);
+  let y = apply("RequantShift", [
+    sums[0],
+    builder.parameter("mul", [1], [random.integer(1, 20)]),
+    builder.parameter("add", [1], [random.pick([0, 1 << shift, 777])]),
+  ], { axis: -1, shift, signed: random.chance(0.9), levels: 256 });
+  if (random.chance(0.3)) y = apply("Relu", [y]);
+  return builder.finish("sum", inputs.map(({ name }) => name), [y.name]);
+}
+
 async function tryModel(model: Model, random: Random, l1Bytes: number, folder: string): Promise<Set<string>> {
   const bytes = exportModel(model);
   const imported = importModel(bytes, { name: model.name, softmaxShift: 0 });
@@ -100,6 +172,10 @@ async function tryMany(kind: string, count: number, make: (random: Random) => Mo
 
 Deno.test("random matrix products are exact on ITA and where ITA cannot", async () => {
   await tryMany("product", 12, productModel);
+});
+
+Deno.test("random sums of products and scaled tensors are exact on ITA and where ITA cannot", async () => {
+  await tryMany("sum", 12, sumModel);
 });
 
 Deno.test("random attention is exact on ITA and where ITA cannot", async () => {

@@ -45,6 +45,7 @@ export const itaMapping: EngineMapping = {
   name: "ita",
   mappings: new Map([
     ["RequantizedMatMul", matmulMapping],
+    ["RequantizedProductSum", matmulMapping],
     ["RequantizedAttention", attentionMapping],
     ["MatMul", unscaled],
     ["Gemm", unscaled],

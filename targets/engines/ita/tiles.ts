@@ -34,28 +34,6 @@ export function unsuitable({ ita }: Target): string | undefined {
     : `this ITA has ${ita.lanes} lanes of ${ita.elements} elements, the mapping serves ${laneCount} of ${tileEdge}`;
 }
 
-/**
- * A matrix as tiles in row-major order of tiles, zeros where it ends inside one.
- *
- * @param element value at a row and a column
- * @param target array and offset to write to
- */
-export function packTiles(
-  rows: number,
-  columns: number,
-  element: (row: number, column: number) => number,
-  target: Uint8Array,
-  offset: number,
-): void {
-  const across = tilesOf(columns);
-  for (let row = 0; row < rows; row++) {
-    const line = offset + (Math.floor(row / tileEdge) * across) * tileBytes + (row % tileEdge) * tileEdge;
-    for (let column = 0; column < columns; column++) {
-      target[line + Math.floor(column / tileEdge) * tileBytes + column % tileEdge] = element(row, column);
-    }
-  }
-}
-
 /** Biases of one tile each, collected as a piece needs them; equal ones are stored once. */
 export class BiasTable {
   readonly #offsets = new Map<string, number>();
