@@ -130,8 +130,33 @@ export function requantizeAll(
       const m = mul[c];
       const a = add[c];
       const s = shift[c];
-      for (let i = 0; i < inner; i++, from++) target[from] = requantize(accumulators[from], m, a, s, limits);
+      const end = from + inner;
+      if (Math.abs(m) < exactMultiplier) requantizeRun(target, accumulators, from, end, m, a, s, limits);
+      else for (let i = from; i < end; i++) target[i] = requantize(accumulators[i], m, a, s, limits);
+      from = end;
     }
+  }
+}
+
+/** Multipliers below have products with 32-bit numbers that are exact in a double, anything of 32 bit added. */
+const exactMultiplier = 2 ** 20;
+
+/** As {@link requantize}, for elements `start … end - 1`. */
+function requantizeRun(
+  target: TensorData,
+  accumulators: TensorData,
+  start: number,
+  end: number,
+  mul: number,
+  add: number,
+  shift: number,
+  { min, max }: Range,
+): void {
+  const unit = 2 ** -shift;
+  const offset = add + (shift > 0 ? 2 ** (shift - 1) : 0);
+  for (let i = start; i < end; i++) {
+    const value = Math.floor((accumulators[i] * mul + offset) * unit);
+    target[i] = value < min ? min : value > max ? max : value;
   }
 }
 
