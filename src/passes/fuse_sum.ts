@@ -45,7 +45,7 @@ export function fuseSum(target: Target, { unfused, note = () => {} }: FusionOpti
       const sums = new Map<Node, Sum>();
       const members = new Set<Node>();
       for (const node of model.nodes) {
-        const found = node.operator === "RequantShift" ? findSum(graph, node) : undefined;
+        const found = node.operator === "RequantShift" ? findSum(graph, node) : biasedByMatrix(graph, node);
         if (!found) continue;
         const reason = unfused?.get(node.name) ?? found.reason ??
           matmulMapping.rejects(candidate(graph, node, found.sum), target);
@@ -89,8 +89,10 @@ function findSum(graph: Graph, requant: Node): { sum: Sum; reason?: string } | u
     } else if (producer?.operator === "Add") {
       members.add(producer);
       for (const input of producer.inputs) collect(input, producer);
-    } else if (tensor.data && !isMatrix(tensor)) {
-      biases.push({ tensor, factor: 1 });
+    } else if (tensor.data) {
+      const matrix = matrixTerm(tensor);
+      if (matrix) terms.push(matrix);
+      else biases.push({ tensor, factor: 1 });
     } else if (tensor.dtype === "int8" || tensor.dtype === "uint8") {
       terms.push({ kind: "diagonal", a: tensor, b: constantTensor("one", [1], [1]) });
     } else {
@@ -136,9 +138,32 @@ function termOf(graph: Graph, { operator, attributes, inputs }: Node): Term | un
 
 const isByte = ({ dtype }: Tensor) => dtype === "int8" || dtype === "uint8";
 
-/** A constant of 8 bits that differs along rows and columns is a summand like any other, but for being constant. */
-function isMatrix({ shape, dtype }: Tensor): boolean {
-  return dtype === "int8" && shape.length >= 2 && shape.slice(-2).every((size) => size > 1);
+/**
+ * A constant that differs along rows and columns, such as the positions of an embedding, as a tensor of 8 bits times a
+ * number: as a bias ITA cannot have it. Undefined for other constants.
+ */
+function matrixTerm({ name, shape, data }: Tensor): Term | undefined {
+  if (shape.length < 2 || !shape.slice(-2).every((size) => size > 1)) return undefined;
+  let factor = 0;
+  for (const value of data!) for (let rest = value; rest !== 0;) [factor, rest] = [rest, factor % rest];
+  factor = Math.max(1, Math.abs(factor));
+  const values = Int32Array.from(data!, (value) => value / factor);
+  const a = constantTensor(`${name}:matrix`, shape, values);
+  const b = constantTensor(`${name}:factor`, [1], [factor]);
+  return a.dtype === "int8" && b.dtype === "int8" ? { kind: "diagonal", a, b } : undefined;
+}
+
+/** A product whose bias ITA cannot have as a bias. */
+function biasedByMatrix(graph: Graph, node: Node): { sum: Sum; reason?: string } | undefined {
+  if (node.operator !== "RequantizedMatMul" || node.attributes.transA || node.inputs[2] === "") {
+    return undefined;
+  }
+  const [a, b, bias] = node.inputs.map((name) => graph.tensor(name));
+  const { shape } = graph.tensor(node.outputs[0]);
+  const matrix = matrixTerm(bias);
+  if (!matrix || !sameShape(padFront(bias.shape, shape.length), shape)) return undefined;
+  const terms: Term[] = [{ kind: node.attributes.transB ? "transposed" : "product", a, b }, matrix];
+  return { sum: { rank: shape.length, terms, members: new Set(), products: [] } };
 }
 
 function termShape(kind: TermKind, a: Tensor, b: Tensor): readonly number[] {
@@ -178,14 +203,18 @@ function addBiases(
   return parameterTensor(name, shape, values);
 }
 
-function attributesOf(requant: Node, { terms }: Sum) {
-  return { ...requant.attributes, terms: terms.map(({ kind }) => kind) };
+function attributesOf({ attributes }: Node, { terms }: Sum) {
+  const { axis, shift, signed, levels } = attributes;
+  return { axis, shift, signed, levels, terms: terms.map(({ kind }) => kind) };
 }
+
+/** Where mul, add and perhaps shift are among the inputs. */
+const firstConstant = ({ operator }: Node) => operator === "RequantShift" ? 1 : 3;
 
 /** The fused node's view, before it exists: what the engine is asked about. */
 function candidate(graph: Graph, requant: Node, sum: Sum): NodeView {
   const output = graph.tensor(requant.outputs[0]);
-  const [mul, add, shift] = requant.inputs.slice(1).map((name) => graph.tensor(name));
+  const [mul, add, shift] = requant.inputs.slice(firstConstant(requant)).map((name) => graph.tensor(name));
   const inputs = [
     sum.bias,
     mul,
@@ -213,7 +242,7 @@ function appendSum(builder: ModelBuilder, requant: Node, sum: Sum): void {
       ? tensor(own.name)!
       : builder.constant(own.name, own.shape, own.data);
   const { bias, rank, terms } = sum;
-  const [mul, add, shift] = requant.inputs.slice(1).map(tensor);
+  const [mul, add, shift] = requant.inputs.slice(firstConstant(requant)).map(tensor);
   builder.append({
     operator: "RequantizedProductSum",
     inputs: [

@@ -1,0 +1,358 @@
+// Sums of products: what the operator means, what the pass finds and leaves alone, what ITA makes of it: the jobs, and
+// on the device every bit.
+
+import assert from "node:assert/strict";
+import { ModelBuilder } from "../src/model/builder.ts";
+import { elementCount, integerLimits, type Model, type Tensor } from "../src/model/types.ts";
+import { evaluateModel, outputsFrom } from "../src/operators/evaluate.ts";
+import { parameterTensor } from "../src/operators/ranges.ts";
+import { operatorNamed } from "../src/operators/registry.ts";
+import type { TermKind } from "../src/operators/requantized_product_sum.ts";
+import { fuseSum } from "../src/passes/fuse_sum.ts";
+import { passesFor, rewrite, standardPasses } from "../src/passes/pipeline.ts";
+import type { NodeView } from "../targets/engines/engine.ts";
+import { itaMapping } from "../targets/engines/ita/mapping.ts";
+import { Random, randomTensor } from "./cores_harness.ts";
+import { PieceMachine, piecesOf, referenceOf, targetWith, type TestValue, viewOf } from "./ita_pieces.ts";
+import { apply, constant, input, parameter } from "./operators.ts";
+
+const int8 = { min: -128, max: 127 };
+const plain = { axis: -1, shift: 0, signed: true, levels: 256 };
+const mapping = itaMapping.mappings.get("RequantizedProductSum")!;
+
+Deno.test("RequantizedProductSum: two products, a scaled tensor and a bias, by hand", () => {
+  const constants = [parameter([3]), parameter([1]), undefined];
+  const { values, shape } = apply("RequantizedProductSum", [
+    parameter([10, 20]),
+    ...constants,
+    input([2, 2], [1, 2, 3, 4]),
+    constant([2, 2], [1, 0, -1, 2]),
+    input([2, 3], [1, 0, 2, 0, 1, 0]),
+    constant([2, 3], [5, 6, 7, 8, 9, 10]),
+    input([2, 2], [1, 1, -1, 2]),
+    constant([1, 2], [4, -3]),
+  ], { ...plain, shift: 2, terms: ["product", "transposed", "diagonal"] });
+  // a·b = [-1 4; -1 8], a·bᵀ = [19 28; 6 9], scaled = [4 -3; -4 -6], with the bias [32 49; 11 31]; (3x + 1 + 2) >> 2.
+  assert.deepEqual([...values], [24, 37, 9, 24]);
+  assert.deepEqual(shape, [2, 2]);
+  const scaled = apply("RequantizedProductSum", [
+    undefined,
+    ...constants,
+    input([1, 2, 2], [1, 2, 3, -4]),
+    constant([], [5]),
+  ], { ...plain, terms: ["diagonal"] });
+  assert.deepEqual([...scaled.values], [16, 31, 46, -59]);
+});
+
+Deno.test("RequantizedProductSum: its interval, its multiply-accumulates, and operands that do not fit", () => {
+  const operator = operatorNamed("RequantizedProductSum");
+  const tensor = (shape: number[], data?: Int8Array): Tensor => ({
+    name: "t",
+    shape,
+    dtype: "int8",
+    range: int8,
+    data,
+  });
+  const constants = [undefined, parameterTensor("m", [1], [1]), parameterTensor("a", [1], [0]), undefined];
+  const infer = (operands: Tensor[], terms: TermKind[], levels = 2 ** 20) =>
+    operator.infer([...constants, ...operands], { ...plain, levels, terms })[0];
+  const weights = { ...tensor([3, 4], new Int8Array(12).fill(2)), range: { min: 2, max: 2 } };
+  const scale = { ...tensor([4], new Int8Array(4).fill(-3)), range: { min: -3, max: -3 } };
+  const all = [tensor([5, 3]), weights, tensor([5, 4]), scale];
+  const terms: TermKind[] = ["product", "diagonal"];
+  assert.deepEqual(infer(all, terms).range, { min: -128 * 6 - 127 * 3, max: 127 * 6 + 128 * 3 });
+  assert.equal(operator.macs([...constants, ...all], { ...plain, terms }, []), 5 * 3 * 4);
+  assert.throws(() => infer(all.slice(0, 3), terms), /2 terms need 4 operands, not 3/);
+  assert.throws(
+    () => infer([...all.slice(0, 2), tensor([1, 5, 4]), scale], terms),
+    /shapes \[5, 4\] and \[1, 5, 4\] differ/,
+  );
+  assert.throws(
+    () => infer([tensor([5, 3]), scale], ["diagonal"]),
+    /columns of \[5, 3\] cannot be scaled by \[4\]/,
+  );
+  assert.throws(() => infer([tensor([5, 4]), tensor([4])], ["diagonal"]), /must be constant/);
+});
+
+/** Sets tiles of a constant to zero, each with some probability. */
+function clearTiles(random: Random, { tensor, data }: TestValue, probability: number): void {
+  const [rows, columns] = tensor.shape.slice(-2);
+  const cleared = new Map<string, boolean>();
+  for (let i = 0; i < data.length; i++) {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    const tile = `${Math.floor(i / rows / columns)} ${Math.floor(row % rows / 64)} ${
+      Math.floor(column / 64)
+    }`;
+    if (!cleared.has(tile)) cleared.set(tile, random.chance(probability));
+    if (cleared.get(tile)) data[i] = 0;
+  }
+}
+
+Deno.test("random sums, with tiles that are zero: what the operator says", async () => {
+  const target = await targetWith();
+  const machine = new PieceMachine(1 << 20);
+  const random = new Random(9);
+  const size = () => random.pick([1, 20, 63, 64, 65, 128, 150]);
+  let refused = 0;
+  for (let trial = 0; trial < 60; trial++) {
+    const batch = random.pick([[], [1], [2], [2, 1]]);
+    const [m, n] = [size(), Math.max(size(), 20)];
+    const shape = [...batch, m, n];
+    const kinds: TermKind[] = Array.from(
+      { length: random.integer(1, 3) },
+      () => random.pick(["product", "transposed", "diagonal"]),
+    );
+    if (m < 20 && !kinds.some((kind) => kind !== "diagonal")) kinds.push("product");
+    const operands = kinds.flatMap((kind): TestValue[] => {
+      if (kind === "diagonal") {
+        const scale = randomTensor(random, random.pick([[1], [n], [1, n]]), int8, { constant: true });
+        if (random.chance(0.2)) scale.data.fill(0, 0, Math.min(64, scale.data.length));
+        return [randomTensor(random, shape, int8), scale];
+      }
+      const k = size();
+      const weights = kind === "product" ? [k, n] : [n, k];
+      const constant = kind === "product" || random.chance(0.5);
+      const front = constant && random.chance(0.5) ? [] : batch;
+      const b = randomTensor(random, [...front, ...weights], int8, { constant });
+      if (constant) clearTiles(random, b, 0.4);
+      return [randomTensor(random, [...batch, m, k], int8), b];
+    });
+    const bias = random.pick([undefined, [n], [m, 1], [1]]);
+    const relu = random.chance(0.3);
+    const value = (values: number[], shape = [values.length]) => {
+      const tensor = parameterTensor("p", shape, values);
+      return { tensor, data: tensor.data! };
+    };
+    const inputs = [
+      bias && value(Array.from({ length: elementCount(bias) }, () => random.integer(-9999, 9999)), bias),
+      value([random.integer(1, 255)]),
+      value([random.pick([0, 0, 1 << 15])]),
+      undefined,
+      ...operands,
+    ];
+    const view = viewOf("RequantizedProductSum", inputs.map((value) => value?.tensor), {
+      axis: -1,
+      shift: random.integer(10, 16),
+      signed: !relu,
+      levels: relu ? 128 : 256,
+      terms: kinds,
+    });
+    const reason = mapping.rejects(view, target);
+    if (reason) {
+      assert.match(reason, /no 8-bit multiplier and offset/);
+      refused++;
+      continue;
+    }
+    const boxes = piecesOf(view, random.chance(0.3) ? undefined : random);
+    assert.deepEqual(
+      machine.run(view, inputs, boxes, target),
+      referenceOf(view, inputs),
+      `trial ${trial}: ${kinds} ${inputs.map((value) => value?.tensor.shape.join("x"))}`,
+    );
+  }
+  assert.ok(refused < 6, `${refused} of 60 were refused`);
+});
+
+/** A view with a product of [100, depth] by [depth, 128] and other terms; `zero` says which weight tiles are zero. */
+function sumView(depth: number, kinds: TermKind[], zero: (k: number, n: number) => boolean): NodeView {
+  const random = new Random(4);
+  const operands = kinds.flatMap((kind) => {
+    if (kind === "diagonal") {
+      return [
+        randomTensor(random, [100, 128], int8).tensor,
+        randomTensor(random, [128], { min: 1, max: 9 }, { constant: true }).tensor,
+      ];
+    }
+    const weights = randomTensor(random, [depth, 128], { min: 1, max: 9 }, { constant: true });
+    for (let i = 0; i < weights.data.length; i++) {
+      if (zero(Math.floor(i / 128 / 64), Math.floor(i % 128 / 64))) weights.data[i] = 0;
+    }
+    return [randomTensor(random, [100, depth], int8).tensor, weights.tensor];
+  });
+  const constants = [parameterTensor("m", [1], [3]), parameterTensor("a", [1], [0])];
+  const attributes = { axis: -1, shift: 14, signed: true, levels: 256 };
+  return kinds.length === 1 && kinds[0] === "product"
+    ? viewOf("RequantizedMatMul", [...operands, undefined, ...constants], attributes)
+    : viewOf("RequantizedProductSum", [undefined, ...constants, undefined, ...operands], {
+      ...attributes,
+      terms: kinds,
+    });
+}
+
+Deno.test("tiles of weights that are zero are no jobs and take no memory", async () => {
+  const target = await targetWith();
+  const work = (view: NodeView) => {
+    const [box] = [{ start: [0, 0], shape: view.outputs[0].shape }];
+    const call = mapping.piece(view, box, target);
+    const jobs = call.accelerator!.flatMap((sequence) => sequence.jobs);
+    const bytes = call.tables!.reduce(
+      (sum, { field, data }) => field === "bias" ? sum : sum + data.length,
+      0,
+    );
+    return { jobs: jobs.length, outputs: jobs.filter(({ output }) => output).length, tiles: bytes / 4096 };
+  };
+  assert.deepEqual(work(sumView(256, ["product"], () => false)), { jobs: 16, outputs: 4, tiles: 8 });
+  // Every second tile; of the second column of tiles none is left, and one job writes it.
+  const half = (k: number, n: number) => n === 1 || k % 2 === 0;
+  assert.deepEqual(work(sumView(256, ["product"], half)), { jobs: 6, outputs: 4, tiles: 3 });
+  assert.deepEqual(work(sumView(256, ["product", "diagonal"], half)), { jobs: 8, outputs: 4, tiles: 5 });
+  assert.deepEqual(work(sumView(64, ["diagonal", "diagonal"], half)), { jobs: 8, outputs: 4, tiles: 4 });
+});
+
+Deno.test("what counts for the longest accumulation is tiles that are not zero", async () => {
+  const target = await targetWith();
+  const reason = (...args: Parameters<typeof sumView>) => mapping.rejects(sumView(...args), target);
+  assert.match(reason(1024, ["product"], () => false)!, /inner dimension is 1024, .* at most 960/);
+  assert.equal(reason(1024, ["product"], (k, n) => k === n), undefined);
+  assert.match(reason(1024, ["product"], (k, n) => k === 3 && n === 1)!, /inner dimension is 1024/);
+  assert.equal(reason(448, ["product", "product", "diagonal"], () => false), undefined);
+  assert.match(
+    reason(448, ["product", "product", "diagonal", "diagonal"], () => false)!,
+    /the sum of 16 products of tiles, ITA accumulates 15/,
+  );
+  assert.equal(reason(448, ["product", "product", "diagonal", "diagonal"], (k) => k === 0), undefined);
+});
+
+/** A model under construction whose requantisation ITA can do. */
+class Sketch {
+  readonly builder = new ModelBuilder();
+  readonly inputs: string[] = [];
+  readonly random = new Random(2);
+
+  input(shape: number[], dtype: "int8" | "uint8" = "int8"): Tensor {
+    const name = `x${this.inputs.length}`;
+    this.inputs.push(name);
+    return this.builder.add({ name, dtype, shape, range: integerLimits[dtype] });
+  }
+
+  apply(operator: string, ...inputs: Tensor[]): Tensor {
+    return this.builder.append({ operator, inputs, name: operator });
+  }
+
+  constant(shape: number[]): Tensor {
+    const values = Int8Array.from({ length: elementCount(shape) }, () => this.random.integer(-128, 127));
+    return this.builder.constant("w", shape, values);
+  }
+
+  layer(x: Tensor, columns = 40): Tensor {
+    return this.apply("MatMul", x, this.constant([x.shape.at(-1)!, columns]));
+  }
+
+  requant(x: Tensor): Tensor {
+    const [mul, add] = [this.builder.parameter("m", [1], [77]), this.builder.parameter("a", [1], [0])];
+    const attributes = { axis: -1, shift: 14, signed: true, levels: 256 };
+    return this.builder.append({
+      operator: "RequantShift",
+      inputs: [x, mul, add],
+      attributes,
+      name: "requant",
+    });
+  }
+
+  finish(...outputs: Tensor[]): Model {
+    return this.builder.finish("sketch", this.inputs, outputs.map(({ name }) => name));
+  }
+}
+
+/** Runs the passes of the target; results must stay. Gives the operators left, and what the passes said. */
+async function rewritten(model: Model): Promise<{ operators: string[]; notes: string[] }> {
+  const notes: string[] = [];
+  const after = rewrite(
+    model,
+    passesFor(await targetWith(), { note: (_node, reason) => notes.push(reason) }),
+  );
+  const random = new Random(5);
+  const inputs = model.inputs.map((name) => {
+    const { shape, range } = model.tensors.get(name)!;
+    return Int32Array.from({ length: elementCount(shape) }, () => random.integer(range.min, range.max));
+  });
+  const [expected, actual] = [model, after].map((m) => outputsFrom(m, evaluateModel(m, inputs)));
+  assert.deepEqual(actual, expected);
+  return { operators: after.nodes.map(({ operator }) => operator), notes };
+}
+
+Deno.test("fuse-sum: residuals, scales, cut inner dimensions and biases, however they are added", async () => {
+  const fused = async (build: (s: Sketch) => Tensor, rest: string[] = []) => {
+    const s = new Sketch();
+    const { operators, notes } = await rewritten(s.finish(s.requant(build(s))));
+    assert.deepEqual([operators, notes], [[...rest, "RequantizedProductSum"], []]);
+  };
+  await fused((s) => s.apply("Add", s.layer(s.input([30, 20])), s.input([30, 40])));
+  await fused((s) =>
+    s.apply("Add", s.input([30, 40]), s.apply("Add", s.constant([40]), s.layer(s.input([30, 9]))))
+  );
+  await fused((s) =>
+    s.apply("Add", s.layer(s.input([1, 30, 7])), s.apply("Mul", s.constant([1, 40]), s.input([1, 30, 40])))
+  );
+  await fused((s) =>
+    s.apply(
+      "Add",
+      s.apply("Add", s.layer(s.input([30, 7])), s.layer(s.input([30, 8]))),
+      s.layer(s.input([30, 9])),
+    )
+  );
+  // A normalisation without statistics; the sum of two tensors; a constant that is no bias, such as positions.
+  await fused((s) => s.apply("Add", s.apply("Mul", s.input([30, 40]), s.constant([40])), s.constant([40])));
+  await fused((s) => s.apply("Add", s.input([30, 40]), s.input([30, 40])));
+  await fused((s) => s.apply("Add", s.layer(s.input([30, 8])), s.constant([30, 40])));
+  // The same tensor twice, ranks that differ, ReLU behind it.
+  await fused((s) => {
+    const x = s.input([30, 40]);
+    return s.apply("Add", s.apply("Add", x, x), s.layer(s.input([30, 8])));
+  });
+  await fused((s) => s.apply("Add", s.layer(s.input([1, 30, 8])), s.input([30, 40])), ["Reshape"]);
+  const s = new Sketch();
+  const sum = s.apply("Add", s.layer(s.input([30, 20])), s.input([30, 40]));
+  const relu = await rewritten(s.finish(s.apply("Relu", s.requant(sum))));
+  assert.deepEqual(relu.operators, ["RequantizedProductSum"]);
+});
+
+Deno.test("fuse-sum: what ITA cannot add up stays as it is, and the reason is told", async () => {
+  const kept = async (reason: RegExp, build: (s: Sketch) => Tensor) => {
+    const s = new Sketch();
+    const model = s.finish(s.requant(build(s)));
+    const { operators, notes } = await rewritten(model);
+    assert.ok(!operators.includes("RequantizedProductSum"));
+    for (const note of notes) assert.match(note, reason);
+    assert.ok(notes.length > 0);
+  };
+  const product = (s: Sketch) => s.layer(s.input([30, 20]));
+  await kept(
+    /operand a of summand 2 is uint8/,
+    (s) => s.apply("Add", product(s), s.input([30, 40], "uint8")),
+  );
+  await kept(/sum of 18 products/, (s) => s.apply("Add", s.layer(s.input([30, 1088])), s.input([30, 40])));
+  await kept(
+    /summand of shape \[1, 40\] is stretched to \[30, 40\]/,
+    (s) => s.apply("Add", product(s), s.input([1, 40])),
+  );
+  await kept(
+    /a summand is int32/,
+    (s) => s.apply("Add", product(s), s.apply("Mul", s.input([30, 40]), s.input([30, 40]))),
+  );
+  await kept(/summand 2 is an activation that is not stored by columns/, (s) => {
+    const scores = s.apply("MatMul", s.input([30, 20]), s.input([20, 40]));
+    return s.apply("Add", product(s), scores);
+  });
+  await kept(/3 x 5 would leave ITA's tiles of 64 x 64 mostly empty/, (s) => {
+    return s.apply("Add", s.input([2, 3, 5]), s.input([2, 3, 5]));
+  });
+});
+
+Deno.test("fuse-sum: sums that others look at, and nodes that the caller names, stay", async () => {
+  const target = await targetWith();
+  const s = new Sketch();
+  const sum = s.apply("Add", s.layer(s.input([30, 20])), s.input([30, 40]));
+  const shared = rewrite(s.finish(s.requant(sum), sum), standardPasses);
+  assert.deepEqual(fuseSum(target).run(shared).nodes, shared.nodes);
+  const own = new Sketch();
+  const model = rewrite(
+    own.finish(own.requant(own.apply("Add", own.layer(own.input([30, 20])), own.input([30, 40])))),
+    standardPasses,
+  );
+  const notes = new Map<string, string>();
+  const note = (node: string, reason: string) => notes.set(node, reason);
+  const after = fuseSum(target, { unfused: new Map([["requant", "too large"]]), note }).run(model);
+  assert.deepEqual(after.nodes, model.nodes);
+  assert.deepEqual([...notes], [["requant", "too large"], ["MatMul", "too large"]]);
+});
