@@ -97,6 +97,16 @@ export class OffloadUnits {
     return true;
   }
 
+  /** Grants all requests of a hart at once, for one that is run in another way from now on. */
+  grantAll(hart: number, cycle: number): void {
+    for (; this.queued[hart] > 0; this.queued[hart]--) {
+      const place = hart * 2 + this.#oldest[hart];
+      this.#oldest[hart] ^= 1;
+      this.result(hart, this.#register[place], cycle);
+    }
+    this.requests &= ~(1 << hart);
+  }
+
   /** Announces a result that can be written back from cycle `ready` on. */
   result(hart: number, register: number, ready: number): void {
     const place = hart * places + this.pending[hart]++;

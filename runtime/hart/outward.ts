@@ -108,6 +108,8 @@ export class Outward {
   cause = 0;
   /** By hart: 1 while it waits for room in a request register. */
   readonly full: Uint8Array;
+  /** Times that all harts have met at the barrier. */
+  meetings = 0;
   #arrived = 0;
 
   constructor(
@@ -262,6 +264,7 @@ export class Outward {
     wake[hart] = Infinity;
     if (++this.#arrived === count) {
       this.#arrived = 0;
+      this.meetings++;
       activity.fill(running);
       wake.fill(cycle + barrierCycles);
     }

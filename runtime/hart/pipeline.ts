@@ -40,7 +40,8 @@ export class Pipeline {
 
   readonly #parts: HartParts;
   readonly #code: CodeCache;
-  readonly #outward: Outward;
+  /** What issues instructions that concern more than a hart's registers. */
+  readonly outward: Outward;
   readonly #environment: HartEnvironment;
   /** Harts that issue nothing until something happens, as a mask; why, and from when on. */
   #stalled = 0;
@@ -53,7 +54,7 @@ export class Pipeline {
   constructor(parts: HartParts, code: CodeCache, options: HartOptions, environment: HartEnvironment) {
     this.#parts = parts;
     this.#code = code;
-    this.#outward = new Outward(parts, options, environment);
+    this.outward = new Outward(parts, options, environment);
     this.#environment = environment;
     const { count } = parts.state;
     this.#stallCause = new Uint8Array(count);
@@ -74,11 +75,18 @@ export class Pipeline {
 
   /** A request of a hart has been granted in `cycle`; its answer is there in cycle `ready`. */
   granted(hart: number, cycle: number, ready: number): void {
-    const { full } = this.#outward;
+    const { full } = this.outward;
     this.#parts.writeBack.expect(hart, ready);
     const wasFull = full[hart] !== 0;
     full[hart] = 0;
     this.#wakeAt(hart, wasFull ? cycle + 1 : ready + 1);
+  }
+
+  /** A hart that has been run in another way meanwhile goes on in a cycle; Infinity if it waits for others. */
+  resume(hart: number, cycle: number): void {
+    this.#stalled &= ~(1 << hart);
+    this.#parts.state.wake[hart] = cycle;
+    this.#directPc[hart] = noPc;
   }
 
   /** An interrupt line of a hart has changed. */
@@ -96,7 +104,7 @@ export class Pipeline {
    */
   advance(now: number): void {
     const { state, control, loadStore, offload, cache, writeBack } = this.#parts;
-    const code = this.#code, outward = this.#outward;
+    const code = this.#code, outward = this.outward;
     const { registers, wake, count, pc: counters } = state;
     const { slots } = code;
     const lineBits = cache ? cache.lineBits : 0;

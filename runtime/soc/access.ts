@@ -34,6 +34,8 @@ export interface Reservations {
   claim(hart: number, offset: number): boolean;
   /** A write by a hart, or by -1 for anybody else. */
   written(hart: number, offset: number, bytes: number): void;
+  /** The reservations that are held: harts, and offsets of what is reserved. */
+  held(): [hart: number, offset: number][];
 }
 
 /** Words whose writing somebody wants to know of. */

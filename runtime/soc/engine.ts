@@ -1,6 +1,7 @@
 // What can run the harts of a SoC in place of its cycle-exact pipelines: an engine for fast timing.
 
 import type { Dma } from "../../targets/engines/dma/device.ts";
+import type { Pipeline } from "../hart/pipeline.ts";
 import type { Image } from "../image/types.ts";
 import type { InterruptLines } from "./interrupts.ts";
 import type { Region } from "./memory_map.ts";
@@ -14,8 +15,20 @@ export interface Ticking {
   tick(cycle: number): void;
 }
 
+/** The pipelines that an engine stands in for, cycle by cycle. */
+export interface ExactHarts extends Pick<Pipeline, "resume" | "interruptChanged"> {
+  /**
+   * Runs everything from one cycle to another, or until the run is over.
+   *
+   * @param devicesFrom cycle up to which devices have been moved on already
+   * @returns the cycle reached
+   */
+  run(cycle: number, end: number, devicesFrom: number): number;
+}
+
 /** The parts of a SoC that an engine works with. */
 export interface EngineParts extends SlowPathParts {
+  readonly exact: ExactHarts;
   /** The memories that reservations are in. */
   readonly nearRegion: Region | undefined;
   readonly farRegion: Region;
@@ -46,8 +59,10 @@ export interface HartEngine {
   invalidate(address: number, bytes: number): void;
   /** Somebody wants to know of each write to the word at an address. */
   guard(address: number): void;
-  /** Cycle that a hart has come to. */
-  reached(hart: number): number;
+  /** The word at an address has been decoded for the pipelines. */
+  decoded(address: number): void;
+  /** Cycle that a hart has come to, if harts are not all at the same. */
+  reached(hart: number): number | undefined;
   /** An interrupt line of a hart has changed. */
   interruptChanged(hart: number, cycle: number): void;
   /** Runs from one cycle to another or a little beyond, or until the run is over. Returns the cycle reached. */

@@ -1,80 +1,50 @@
 // Fast timing: harts run in quanta, each from one architectural point to another, on the interpreter and translator
-// tiers. What they do is exact; when they do it is what their own instructions cost. The result is the same on every
-// host and for every division of labour between the tiers.
+// tiers. What they do is exact; when they do it is what their own instructions cost and what others keep them
+// waiting. Code that is not hot yet runs on the exact pipelines. The result is the same on every host and for every
+// division of labour between the tiers.
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
-import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
-import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
-import {
-  countingOfMany,
-  countingOfOne,
-  hartRecord,
-  type Layout,
-  layOut,
-  pageBytes,
-  reason,
-} from "../hart/translate/layout.ts";
-import { packRegions, unpackRegions } from "../hart/translate/region_cache.ts";
-import { Translator, type TranslatorStatistics } from "../hart/translate/translator.ts";
-import type { Cache } from "../cache.ts";
+import type { TranslatorStatistics } from "../hart/translate/translator.ts";
 import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
-import { sourceStamp, WordHash } from "../stamp.ts";
 import { Contention } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
+import { ExactStretches } from "./exact_stretches.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
+import { notOpen, type TierOptions, Tiers, usedUp } from "./tiers.ts";
 
 /** How fast timing runs. */
-export interface FastOptions {
+export interface FastOptions extends TierOptions {
   /** Cycles that a hart runs before the next one does; by default 1000, and more where there is one hart only. */
   readonly quantum?: number;
-  /** Whether hot code is translated; else it is interpreted. The result is the same. */
-  readonly translate?: boolean;
-  /** Instructions that are interpreted on behalf of a block before it is translated. */
-  readonly patience?: number;
-  /** Where translated code is kept between runs. */
-  readonly cache?: Cache;
+  /**
+   * How long code runs cycle by cycle before it is hot, in samples of 61 cycles; 0: never. By default it does where
+   * harts share something or there is an instruction cache.
+   */
+  readonly closely?: number;
 }
 
-const defaultQuantum = 1000, quantumOfOne = 2 ** 18, closeQuantum = 64;
+const defaultQuantum = 1000, quantumOfOne = 2 ** 18, closeQuantum = 64, defaultCloseness = 256;
 /** From the last arrival at the barrier to the next instruction of all (snitch-cluster.md, 2.5). */
 const barrierCycles = 2;
-const recordWords = hartRecord.bytes / 4;
-const counterWord = hartRecord.counter / 4, pcWord = hartRecord.pc / 4, poorWord = hartRecord.poor / 4;
-
-/** Folders whose sources decide what translated code looks like, from `runtime`. */
-const sources = ["hart/", "hart/translate/", "wasm/"].map((folder) => `./${folder}`);
-/** Patience that never ends. */
-const never = 0x7fff_ffff;
-
-type Run = (core: number, interpret: number) => number;
 
 /** The engine of fast timing. */
 export class FastHarts implements HartEngine {
   readonly space: ArrayBuffer;
-  readonly #guest: WebAssembly.Memory;
-  readonly #own: WebAssembly.Memory;
-  readonly #words: Int32Array;
-  readonly #layout: Layout;
-  readonly #store: BlockStore;
-  readonly #translator: Translator;
-  readonly #run: Run;
+  readonly #tiers: Tiers;
   readonly #quantum: number;
-  readonly #translate: boolean;
-  readonly #cache: Cache | undefined;
-  /** What tells this translator, on this target, from others in the cache; and where this image's regions are. */
-  readonly #key: string | undefined;
-  #regionsName: string | undefined;
-  /** Regions translated when they were last kept. */
-  #saved = 0;
   /** Each hart's time. */
   readonly #clock: Float64Array;
   readonly #contention: Contention;
+  readonly #closeness: number;
+  #exact: ExactStretches | undefined;
   /** Whether the last hart has come to the barrier. */
   #released = false;
+  /** Whether the pipelines go on behind this quantum. */
+  #goesExact = false;
   #reservations: KeptReservations[] = [];
   /** Start and end of the quantum under way. */
   #from = 0;
@@ -91,71 +61,25 @@ export class FastHarts implements HartEngine {
   /** @throws {AttoflowError} if this machine cannot set the address space aside */
   constructor(target: Target, options: FastOptions = {}) {
     const harts = hartCount(target), { core } = target.harts;
-    try {
-      this.#guest = new WebAssembly.Memory({ initial: guestPages, maximum: guestPages });
-    } catch (cause) {
-      throw new AttoflowError("fast timing needs 4 GiB of address space, which this machine does not give", {
-        hint: "Nothing is used but what programs touch. Lift the limit (ulimit -v), or use --timing exact.",
-        cause,
-      });
-    }
-    this.space = this.#guest.buffer as ArrayBuffer;
-    const near = target.memories.filter(({ role }) => role === "l1");
-    const far = target.memories.filter(({ role }) => role === "l2");
-    this.#layout = layOut(harts, [
-      ...near.map(({ base, size }) => ({ base, size, memory: "near" as const, code: false })),
-      ...far.map(({ base, size }) => ({ base, size, memory: "far" as const, code: true })),
-    ]);
-    const ownPages = this.#layout.end / 65536;
-    this.#own = new WebAssembly.Memory({ initial: ownPages, maximum: ownPages });
-    this.#words = new Int32Array(this.#own.buffer);
-    this.#store = new BlockStore(this.#layout, this.#guest, this.#own, {
-      outstandingLoads: core.outstandingLoads,
-      outstandingMemory: core.outstandingMemory,
-      farLatency: far[0]?.latency ?? 0,
-      usual: this.#layout.windows[0].memory,
-      mixed: near.length > 0,
-    }, options.patience);
-    const table = new WebAssembly.Table({ element: "anyfunc", initial: 64 });
-    const given = {
-      [imports.module]: { [imports.guest]: this.#guest, [imports.own]: this.#own, [imports.regions]: table },
-    };
-    const stamp = options.cache && sourceStamp(sources);
-    if (stamp !== undefined) {
-      this.#cache = options.cache;
-      const key = new WordHash();
-      key.addText(JSON.stringify([stamp, this.#layout, core]));
-      this.#key = key.text;
-    }
-    const interpreter = new WebAssembly.Module(this.#interpreter());
-    this.#run = new WebAssembly.Instance(interpreter, given).exports.run as Run;
-    this.#translator = new Translator(this.#layout, this.#store, this.#guest, this.#own, table);
-    this.#translate = options.translate ?? true;
+    this.#tiers = new Tiers(target, options);
+    this.space = this.#tiers.space;
     this.#quantum = options.quantum ?? (harts === 1 ? quantumOfOne : defaultQuantum);
-    const { longest } = this.#layout.counting;
+    const { longest } = this.#tiers;
     if (!(this.#quantum >= 1 && this.#quantum <= longest)) {
       throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longest}`);
     }
+    this.#closeness = options.closely ?? (harts > 1 || core.instructionCache ? defaultCloseness : 0);
     this.#clock = new Float64Array(harts);
     this.#contention = new Contention(harts, core.multiplier === "shared");
   }
 
-  #interpreter(): Uint8Array<ArrayBuffer> {
-    const name = `interpreter-${this.#key}`;
-    const kept = this.#cache?.read(name);
-    if (kept) return kept as Uint8Array<ArrayBuffer>;
-    const made = interpreterModule(this.#layout);
-    this.#cache?.write(name, made);
-    return made;
-  }
-
   /** What has been translated so far. */
   get translated(): TranslatorStatistics {
-    return this.#translator.statistics;
+    return this.#tiers.translated;
   }
 
   registers(harts: number): Int32Array {
-    return this.#words.subarray(0, harts * recordWords);
+    return this.#tiers.registers(harts);
   }
 
   attach(parts: EngineParts): void {
@@ -165,76 +89,102 @@ export class FastHarts implements HartEngine {
     this.#reservations = near ? [near, far] : [far];
     this.#slow = new SlowPath({ ...parts, near, far });
     this.#deviceTimes = new Float64Array(parts.devices.length);
+    if (this.#closeness > 0) this.#exact = new ExactStretches(parts, near, far, this.#closeness);
+    this.#tiers.attach({
+      isOpen: (pc) => !this.#exact || this.#exact.hot.isHot(pc),
+      noteCode: (address) => parts.access.noteCode(address),
+    });
   }
 
   loaded(image: Image): void {
-    this.#translator.expectCode(image);
-    if (!this.#cache || !this.#translate) return;
-    const hash = new WordHash();
-    hash.add(image.entry);
-    for (const { kind, address, size } of image.symbols) {
-      if (kind !== "function") continue;
-      for (let pc = address - address % 4; pc < address + size; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
-    }
-    this.#regionsName = `regions-${this.#key}-${hash.text}`;
-    const kept = this.#cache.read(this.#regionsName);
-    if (kept) this.#translator.offer(unpackRegions(kept));
+    this.#tiers.loaded(image);
   }
 
   close(): void {
-    const { regions } = this.#translator.statistics;
-    if (!this.#cache || this.#regionsName === undefined || regions === this.#saved) return;
-    this.#saved = regions;
-    this.#cache.write(this.#regionsName, packRegions(this.#translator.keep()));
+    this.#tiers.close();
   }
 
   invalidate(address: number, bytes: number): void {
     this.#parts.code.invalidate(address, bytes);
-    if (this.#store.isGuarded(address, bytes)) this.#translator.drop(address, bytes);
+    this.#tiers.invalidate(address, bytes);
   }
 
   guard(address: number): void {
-    this.#translator.guard(address);
+    this.#tiers.guard(address);
   }
 
-  reached(hart: number): number {
-    return this.#clock[hart];
+  decoded(address: number): void {
+    this.#tiers.decoded(address);
+  }
+
+  reached(hart: number): number | undefined {
+    return this.#exact?.isOn ? undefined : this.#clock[hart];
   }
 
   interruptChanged(hart: number, cycle: number): void {
-    const { state: { activity }, control } = this.#parts;
-    if (activity[hart] !== waitingForInterrupt || !control.wakes(hart)) return;
+    const { state: { activity }, control, exact } = this.#parts;
+    const wakes = activity[hart] === waitingForInterrupt && control.wakes(hart);
+    if (wakes && this.#exact?.meet(cycle)) this.#goesExact = true;
+    if (this.#exact?.isOn) return exact.interruptChanged(hart, cycle);
+    if (!wakes) return;
     activity[hart] = running;
     this.#clock[hart] = Math.max(this.#clock[hart], cycle);
     this.#closely = closeQuantum;
   }
 
   run(cycle: number, end: number): number {
-    const { state: { count }, ended, setCycle } = this.#parts;
+    const { ended, setCycle } = this.#parts;
     let now = cycle;
     while (now < end && !ended()) {
-      now = this.#nextWork(now, end);
-      this.#from = now;
-      this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
-      // Quanta of several harts stay whole, so that a run in pieces is the same as one in one piece.
-      if (count === 1) this.#until = Math.min(this.#until, end);
-      for (let again = true; again;) {
-        for (let hart = 0; hart < count; hart++) {
-          if (!this.#isDue(hart)) continue;
-          this.#slice(hart);
-          if (ended()) {
-            setCycle(this.#clock[hart]);
-            return this.#clock[hart];
-          }
-        }
-        this.#advanceDevices(this.#until);
-        again = this.#applyChange();
+      if (!this.#exact?.isOn) now = this.#runQuantum(now, end);
+      else {
+        now = this.#exact.run(now, end);
+        if (!ended() && this.#exact.isOver(now)) this.#leaveExact(now);
       }
-      this.#settle();
-      now = this.#until;
     }
     setCycle(now);
     return now;
+  }
+
+  /** Goes on with the tiers from what the pipelines have come to. */
+  #leaveExact(now: number): void {
+    this.#exact!.leave(now, this.#clock);
+    this.#goesExact = false;
+    this.#deviceTimes.fill(now);
+    this.#beats = this.#beatsSoFar();
+    this.#closely = closeQuantum;
+  }
+
+  /** Runs all harts for a quantum. Returns the cycle reached. */
+  #runQuantum(now: number, end: number): number {
+    const { state: { count }, ended } = this.#parts;
+    now = this.#nextWork(now, end);
+    this.#from = now;
+    this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
+    // Quanta of several harts stay whole, so that a run in pieces is the same as one in one piece.
+    if (count === 1) this.#until = Math.min(this.#until, end);
+    for (let again = true; again;) {
+      for (let hart = 0; hart < count; hart++) {
+        if (!this.#isDue(hart)) continue;
+        this.#slice(hart);
+        if (ended()) return this.#clock[hart];
+      }
+      this.#advanceDevices(this.#until);
+      again = this.#applyChange();
+    }
+    this.#settle();
+    this.#exact?.earn(this.#until - now);
+    if (this.#goesExact) this.#exact!.enter(this.#until, this.#clock, this.#devicesReached(this.#until));
+    return this.#until;
+  }
+
+  /** Cycle up to which devices that have work have been moved on: other harts may have been ahead. */
+  #devicesReached(now: number): number {
+    const { devices } = this.#parts;
+    return devices.reduce(
+      (last, device, i) => device.busy() ? Math.max(last, this.#deviceTimes[i]) : last,
+      now,
+    );
   }
 
   /** Whether a hart has something to do in this quantum. Who has left the barrier waits for the quantum's end. */
@@ -281,6 +231,8 @@ export class FastHarts implements HartEngine {
    */
   #applyChange(): boolean {
     const { state: { count }, lines, clint } = this.#parts;
+    // The pipelines go on from here.
+    if (this.#goesExact) return false;
     const change = this.#nextChange();
     if (change <= this.#until) {
       if (clint && clint.next <= change) clint.update(change);
@@ -293,7 +245,7 @@ export class FastHarts implements HartEngine {
 
   /** Runs a hart until the end of the quantum, or until it waits for others or the run is over. */
   #slice(hart: number): void {
-    const { control, ended, setCycle } = this.#parts;
+    const { control, ended, setCycle, state } = this.#parts;
     const clock = this.#clock;
     for (let i = 0; i < this.#reservations.length; i++) this.#reservations[i].enter();
     this.#contention.begin(hart, clock[hart]);
@@ -302,9 +254,16 @@ export class FastHarts implements HartEngine {
         clock[hart] += this.#slow.interrupt(hart);
         continue;
       }
-      if (this.#runTiers(hart) === reason.quantum) continue;
+      const why = this.#runTiers(hart);
+      if (why === usedUp) continue;
       const issued = clock[hart];
-      if (this.#contention.hasUsed(hart) && this.#slow.readsTime(this.#parts.state.pc[hart])) {
+      if (why === notOpen) {
+        this.#exact!.comeTo(state.pc[hart]);
+        this.#goesExact = true;
+        this.#until = Math.min(this.#until, Math.max(issued, this.#from + 1));
+        break;
+      }
+      if (this.#contention.hasUsed(hart) && this.#slow.readsTime(state.pc[hart])) {
         // The quantum ends here, so that the time that is read has others' doings in it.
         this.#until = Math.min(this.#until, Math.max(issued, this.#from + 1));
         break;
@@ -320,15 +279,29 @@ export class FastHarts implements HartEngine {
     for (let i = 0; i < this.#reservations.length; i++) this.#reservations[i].leave(hart);
   }
 
+  /** Runs a hart on the tiers until the quantum is over or they stop. Returns why. */
+  #runTiers(hart: number): number {
+    const { state: { pc, retired } } = this.#parts,
+      clock = this.#clock,
+      tiers = this.#tiers,
+      { done } = tiers;
+    const why = tiers.run(hart, pc[hart], Math.min(this.#until - clock[hart], tiers.longest));
+    pc[hart] = done.pc;
+    clock[hart] += done.cycles;
+    retired[hart] += done.instructions;
+    this.#contention.add(hart, done.accesses, done.offloads, done.outside);
+    return why;
+  }
+
   /** Executes an instruction on the slow path, or all of a loop that asks the DMA until the quantum ends. */
   #execute(hart: number, cycle: number): number {
     const { state: { pc }, setCycle } = this.#parts;
     const start = pc[hart], first = this.#slow.execute(hart, cycle) || 1;
     if (pc[hart] !== start + 4 || !this.#slow.polls(start)) return first;
-    const branch = this.#store.get((start + 4) >>> 0);
-    if (!branch) return first;
+    const costs = this.#tiers.costs(start + 4);
+    if (!costs) return first;
     // The branch costs what it would cost on the tiers.
-    const cost = branch.costs.cycles[0];
+    const cost = costs[0];
     let spent = first;
     while (cycle + spent < this.#until) {
       this.#slow.execute(hart, cycle + spent);
@@ -341,76 +314,6 @@ export class FastHarts implements HartEngine {
     return spent;
   }
 
-  /** Runs a hart on the tiers. Returns why they stopped: `quantum` or `slow`. */
-  #runTiers(hart: number): number {
-    const { pc } = this.#parts.state;
-    const words = this.#words, record = hart * recordWords, core = hart * hartRecord.bytes;
-    const budget = Math.min(this.#until - this.#clock[hart], this.#layout.counting.longest);
-    this.#setCounter(record, budget);
-    words[record + pcWord] = pc[hart];
-    let why = this.#run(core, 0);
-    while (why !== reason.quantum && why !== reason.slow) {
-      if (why === reason.poor) {
-        this.#translator.translate(this.#store.withHeader(words[record + poorWord])!);
-        why = this.#run(core, 1);
-        continue;
-      }
-      const block = this.#store.get(words[record + pcWord] >>> 0);
-      if (!block) {
-        why = reason.slow;
-        break;
-      }
-      if (why === reason.unknown) this.#noteCode(block);
-      else if (this.#translate) this.#translator.translate(block);
-      else this.#store.setPatience(block, never);
-      why = this.#run(core, 0);
-    }
-    this.#account(hart, record, budget);
-    pc[hart] = words[record + pcWord];
-    return why;
-  }
-
-  /** Used up means negative: the last cycle of the budget is number 0. */
-  #setCounter(record: number, budget: number): void {
-    const left = budget - 1, words = this.#words;
-    if (this.#clock.length === 1) {
-      words[record + counterWord] = left << countingOfOne.cycles;
-      words[record + counterWord + 1] = Math.floor(left / 2 ** (32 - countingOfOne.cycles));
-    } else {
-      words[record + counterWord] = 0;
-      words[record + counterWord + 1] = left << (countingOfMany.cycles - 32);
-    }
-  }
-
-  /** Takes the time and the instructions of a stretch from the counter. */
-  #account(hart: number, record: number, budget: number): void {
-    const { retired } = this.#parts.state, clock = this.#clock;
-    const low = this.#words[record + counterWord], high = this.#words[record + counterWord + 1];
-    if (clock.length === 1) {
-      const { cycles: shift } = countingOfOne;
-      clock[hart] += budget - 1 - (high * 2 ** (32 - shift) + (low >>> shift));
-      retired[hart] += low & (2 ** shift - 1);
-      return;
-    }
-    // 12 bits of instructions, 12 of accesses, 13 of offloads, 12 of accesses outside, 15 of cycles.
-    clock[hart] += budget - 1 - (high >> 17);
-    retired[hart] += low & 0xfff;
-    this.#contention.add(hart, low >>> 12 & 0xfff, low >>> 24 | (high & 0x1f) << 8, high >>> 5 & 0xfff);
-  }
-
-  /** Sees to it that writes to a block's code are noticed. */
-  #noteCode(stored: StoredBlock): void {
-    const { block: { start, end } } = stored;
-    const { access } = this.#parts;
-    access.noteCode(start);
-    access.noteCode(end);
-    this.#translator.noteCode(stored);
-    for (const [from, bytes] of (this.#translate && this.#translator.reuse(stored)) || []) {
-      for (let page = from; page < from + bytes; page += pageBytes) access.noteCode(page);
-      access.noteCode(from + bytes - 4);
-    }
-  }
-
   /** A hart has come to the barrier or to a wfi. The last one to come need not be the last in time. */
   #park(hart: number): void {
     const { activity } = this.#parts.state;
@@ -420,12 +323,17 @@ export class FastHarts implements HartEngine {
     this.#until = Math.min(this.#until, Math.max(...this.#clock));
   }
 
+  #beatsSoFar(): number {
+    const { dma } = this.#parts;
+    return dma ? dma.counts.reads + dma.counts.writes : 0;
+  }
+
   /** Ends a quantum: what the harts have done in it makes some take longer. Then those at the barrier may leave it. */
   #settle(): void {
     const clock = this.#clock;
     if (clock.length === 1) return;
     const { dma, devices } = this.#parts;
-    const beats = dma ? dma.counts.reads + dma.counts.writes : 0;
+    const beats = this.#beatsSoFar();
     const moved = (beats - this.#beats) / Math.max(1, this.#until - this.#from);
     this.#beats = beats;
     // The DMA is the first device, if there is one.
@@ -436,6 +344,7 @@ export class FastHarts implements HartEngine {
     clock.fill(Math.max(...clock) - 1 + barrierCycles);
     this.#released = false;
     this.#closely = closeQuantum;
+    if (this.#exact?.meet(clock[0])) this.#goesExact = true;
   }
 
   /**

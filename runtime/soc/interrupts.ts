@@ -11,7 +11,7 @@ interface Change {
 }
 
 /** Who must know of changes: the harts. `reached` is a hart's time where harts are not all at the same. */
-type HartsOfLines = Pick<Pipeline, "interruptChanged"> & { reached?(hart: number): number };
+type HartsOfLines = Pick<Pipeline, "interruptChanged"> & { reached?(hart: number): number | undefined };
 
 /** Changes of interrupt lines that are still to come, in order of time. */
 export class InterruptLines {
@@ -30,7 +30,8 @@ export class InterruptLines {
 
   /** Lets a hart see its line `line` (a bit of mip) change in `cycle`. */
   schedule(hart: number, line: number, high: boolean, wanted: number): void {
-    const cycle = this.#pipeline().reached === undefined ? wanted : this.#seen(hart, line, high, wanted);
+    const reached = this.#pipeline().reached?.(hart);
+    const cycle = reached === undefined ? wanted : this.#seen(hart, line, high, wanted, reached);
     let at = this.#changes.length;
     while (at > 0 && this.#changes[at - 1].cycle > cycle) at--;
     this.#changes.splice(at, 0, { cycle, hart, line, high });
@@ -41,13 +42,13 @@ export class InterruptLines {
    * When a hart sees a change where harts are not all at the same time: it has no past that could change, and what it
    * has done away with (or asked to be) is not what comes behind.
    */
-  #seen(hart: number, line: number, high: boolean, wanted: number): number {
+  #seen(hart: number, line: number, high: boolean, wanted: number, reached: number): number {
     const key = hart << 5 | line;
     if (!high) {
       this.#lowered.set(key, wanted);
       return wanted;
     }
-    return Math.max(wanted, this.#pipeline().reached!(hart), this.#lowered.get(key) ?? 0);
+    return Math.max(wanted, reached, this.#lowered.get(key) ?? 0);
   }
 
   /** Makes the changes that are due. */

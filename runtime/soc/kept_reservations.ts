@@ -27,7 +27,11 @@ export class KeptReservations implements Reservations {
 
   reserve(hart: number, offset: number): void {
     this.#inner.reserve(hart, offset);
-    const held = { region: this.#region, row: offset - offset % rowBytes, low: 0, high: 0 };
+    this.#watch(hart, offset - offset % rowBytes);
+  }
+
+  #watch(hart: number, row: number): void {
+    const held = { region: this.#region, row, low: 0, high: 0 };
     this.#held.set(hart, held);
     this.#look(held);
   }
@@ -39,6 +43,16 @@ export class KeptReservations implements Reservations {
 
   written(hart: number, offset: number, bytes: number): void {
     this.#inner.written(hart, offset, bytes);
+  }
+
+  held(): [hart: number, offset: number][] {
+    return this.#inner.held();
+  }
+
+  /** Watches from now on over all that is held. */
+  adopt(): void {
+    this.#held.clear();
+    for (const [hart, row] of this.#inner.held()) this.#watch(hart, row);
   }
 
   /** A hart has run: its own stores do it no harm. */

@@ -40,6 +40,10 @@ class OutsideReservations implements Reservations {
     return holds;
   }
 
+  held(): [hart: number, offset: number][] {
+    return [...this.#row].flatMap((row, hart): [number, number][] => row === -1 ? [] : [[hart, row << 3]]);
+  }
+
   written(hart: number, offset: number, bytes: number): void {
     if (this.#held === 0) return;
     const first = offset >>> 3, last = (offset + bytes - 1) >>> 3;

@@ -12,7 +12,7 @@ import type { TransferAction } from "../hart/instructions.ts";
 import { InstructionCache } from "../hart/instruction_cache.ts";
 import { LoadStoreUnits } from "../hart/load_store.ts";
 import { OffloadUnits } from "../hart/offload.ts";
-import { type HartEnvironment, Outward } from "../hart/outward.ts";
+import type { HartEnvironment } from "../hart/outward.ts";
 import { Pipeline } from "../hart/pipeline.ts";
 import { HartState } from "../hart/state.ts";
 import { WriteBack } from "../hart/write_back.ts";
@@ -170,7 +170,7 @@ export class Soc {
       this.#bench = new TestBench(send, exit, this.#tcdm);
       map.addRegisters("test bench", testBenchBase, testBenchSize, this.#bench, true);
     }
-    engine?.attach(this.#engineParts(new Outward(parts, features, environment)));
+    engine?.attach(this.#engineParts());
     observer?.attach({
       ...parts,
       target,
@@ -183,7 +183,8 @@ export class Soc {
     });
   }
 
-  #engineParts(outward: Outward): EngineParts {
+  #engineParts(): EngineParts {
+    const pipeline = this.#pipeline;
     const dma = this.#dma, accelerator = this.#accelerator, bench = this.#bench;
     const devices: Ticking[] = [];
     if (dma) devices.push({ busy: () => dma.active, tick: (cycle) => dma.tick(cycle) });
@@ -193,7 +194,17 @@ export class Soc {
       state: this.#state,
       control: this.#control,
       code: this.#code,
-      outward,
+      outward: pipeline.outward,
+      exact: {
+        resume: (hart, cycle) => pipeline.resume(hart, cycle),
+        interruptChanged: (hart, cycle) => pipeline.interruptChanged(hart, cycle),
+        run: (cycle, end, devicesFrom) => {
+          this.#cycle = cycle;
+          pipeline.limit = end;
+          this.#clock(end, devicesFrom);
+          return this.#cycle;
+        },
+      },
       access: this.#access,
       near: this.#tcdm,
       far: this.#narrow.reservations,
@@ -221,6 +232,7 @@ export class Soc {
           noted[address >>> 12] = 1;
           this.#access.noteCode(address);
         }
+        this.#engine?.decoded(address);
         return region!.words[((address >>> 0) - region!.base) >>> 2];
       },
       cacheable: (address: number): boolean => this.#map.find(address)?.kind === "memory",
@@ -367,8 +379,8 @@ export class Soc {
     return { reason: "limit", cycle };
   }
 
-  /** One turn a cycle; cycles in which nobody does anything are skipped. */
-  #clock(end: number): void {
+  /** One turn a cycle; cycles in which nobody does anything are skipped. Devices have come to `devicesFrom`. */
+  #clock(end: number, devicesFrom = 0): void {
     const { wake, count } = this.#state;
     const loadStore = this.#loadStore,
       offload = this.#offload,
@@ -381,9 +393,11 @@ export class Soc {
       this.#cycle = cycle;
       if (this.#clint !== undefined && this.#clint.next <= cycle) this.#clint.update(cycle);
       if (lines.next <= cycle) lines.apply(cycle);
-      if (dma !== undefined && dma.active) dma.tick(cycle);
-      if (accelerator !== undefined && accelerator.busy) accelerator.tick(cycle);
-      if (bench !== undefined && bench.busy) bench.tick(cycle);
+      if (cycle >= devicesFrom) {
+        if (dma !== undefined && dma.active) dma.tick(cycle);
+        if (accelerator !== undefined && accelerator.busy) accelerator.tick(cycle);
+        if (bench !== undefined && bench.busy) bench.tick(cycle);
+      }
 
       if (observer === undefined) pipeline.advance(cycle);
       else takeObservedTurn(observer, pipeline, cycle);

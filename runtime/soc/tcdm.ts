@@ -182,6 +182,14 @@ export class Tcdm implements WidePort, Reservations {
     return holds;
   }
 
+  held(): [hart: number, offset: number][] {
+    const held: [number, number][] = [];
+    for (const [bank, row] of this.#reservedRow.entries()) {
+      if (row !== -1) held.push([this.#reservedBy[bank], (row << this.#rowBits) + (bank << this.#width)]);
+    }
+    return held;
+  }
+
   written(hart: number, offset: number, bytes: number): void {
     const first = offset >>> this.#width, last = (offset + bytes - 1) >>> this.#width;
     for (let word = first; word <= last; word++) {

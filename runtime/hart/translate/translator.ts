@@ -97,8 +97,19 @@ export class Translator {
 
   /** Must be told of each block that the store has read. */
   noteCode({ block }: StoredBlock): void {
+    this.#expectMore(block.start);
+  }
+
+  /** Must be told of each word that has been decoded for others than the tiers. */
+  noteRead(address: number): void {
+    if (!this.#store.windowOf(address)?.code || this.#store.isAllGuarded(address, 4)) return;
+    this.#store.guard(address, 4);
+    this.#expectMore(address);
+  }
+
+  #expectMore(address: number): void {
     if (!this.#store.takeNews()) return;
-    const window = this.#store.windowOf(block.start)!;
+    const window = this.#store.windowOf(address)!;
     this.#store.free(window, Math.min(this.#store.freeFrom(window) + margin, window.base + window.size));
     this.#store.takeNews();
     this.#dropAll();
@@ -154,9 +165,13 @@ export class Translator {
     }
   }
 
-  /** Whether a region's code is what it was, all guarded, and its stores stay clear of guarded lines. */
+  /** Whether the tiers may execute all code of some spans. */
+  isOpen = (_spans: readonly Span[]): boolean => true;
+
+  /** Whether a region's code is what it was, open, all guarded, and its stores stay clear of guarded lines. */
   #holds({ spans, code, free }: KeptRegion): boolean {
-    return this.#layout.windows.every((window, i) => this.#store.freeFrom(window) <= free[i]) &&
+    return this.isOpen(spans) &&
+      this.#layout.windows.every((window, i) => this.#store.freeFrom(window) <= free[i]) &&
       spans.every(([start, bytes]) => this.#store.isAllGuarded(start, bytes)) &&
       this.#hash(spans) === code;
   }

@@ -1,0 +1,27 @@
+// Which code is hot: where harts have spent so much time, looked at cycle by cycle, that its cost is known. Fast
+// timing runs only such code on its tiers. What is hot depends on the program and on nothing else.
+
+/** Code is told apart in stretches of this many bytes, as a power of two; no block of the tiers crosses one. */
+const stretchBits = 7;
+
+/** Heat of code, in samples: times that a hart was seen there. */
+export class HotCode {
+  readonly #heat = new Map<number, number>();
+  readonly #enough: number;
+
+  /** @param enough samples that make code hot */
+  constructor(enough: number) {
+    this.#enough = enough;
+  }
+
+  /** Whether the code at an address is hot. */
+  isHot(pc: number): boolean {
+    return (this.#heat.get(pc >>> stretchBits) ?? 0) >= this.#enough;
+  }
+
+  /** A hart was seen at an address so many times. */
+  add(pc: number, samples: number): void {
+    const stretch = pc >>> stretchBits;
+    this.#heat.set(stretch, (this.#heat.get(stretch) ?? 0) + samples);
+  }
+}
