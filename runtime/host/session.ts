@@ -37,7 +37,7 @@ export interface LayerResult {
 
 /** What an inference gave. */
 export interface InferenceResult {
-  /** Number of inferences that this session finished before. */
+  /** Number of inferences that this session finished before, on top of the index it began with. */
   readonly index: number;
   /** In the order of `manifest.outputs`. */
   readonly outputs: readonly ResultTensor[];
@@ -65,18 +65,21 @@ export class Session {
   readonly #mailbox: Mailbox;
   readonly #maxCycles: number;
   #state: "starting" | "ready" | "busy" | "closed" = "starting";
-  #count = 0;
+  #count: number;
 
   /**
    * @param image what runs on the machine; its symbols name places in errors
    * @param maxCycles see `SessionOptions`
+   * @param firstIndex see `SessionOptions`
    */
   constructor(
     readonly manifest: Manifest,
     transport: Transport,
     private readonly image?: Image,
     maxCycles?: number,
+    firstIndex = 0,
   ) {
+    this.#count = firstIndex;
     const address = manifest.symbols.attoflow_mailbox;
     if (address === undefined) {
       throw new AttoflowError("the manifest has no symbol attoflow_mailbox", {

@@ -1,6 +1,6 @@
 // The two levels of timing that a person can pick: `exact` cycle by cycle, `fast` by what instructions cost.
 
-import { type Cache, userCache } from "../cache.ts";
+import { type Cache, FolderCache, userCache } from "../cache.ts";
 import { FastHarts, type FastOptions } from "../soc/fast_harts.ts";
 import type { Target } from "../../targets/schema.ts";
 
@@ -8,10 +8,12 @@ import type { Target } from "../../targets/schema.ts";
 export const timings = ["exact", "fast"] as const;
 export type Timing = (typeof timings)[number];
 
+/** Where translated code is kept: in a folder, in the user's cache folder if none is named; false to keep nothing. */
+export type CacheChoice = Cache | string | false;
+
 /** How an engine is made. */
 export interface EngineOptions extends Omit<FastOptions, "cache"> {
-  /** Where translated code is kept: by default in the user's cache folder; false to keep nothing. */
-  readonly cache?: Cache | false;
+  readonly cache?: CacheChoice;
 }
 
 /**
@@ -23,9 +25,9 @@ export interface EngineOptions extends Omit<FastOptions, "cache"> {
 export function engineFor(
   target: Target,
   timing: Timing,
-  options: EngineOptions = {},
+  { cache: choice, ...options }: EngineOptions = {},
 ): FastHarts | undefined {
   if (timing === "exact") return undefined;
-  const { cache = userCache(), ...rest } = options;
-  return new FastHarts(target, { ...rest, ...(cache ? { cache } : {}) });
+  const cache = typeof choice === "string" ? new FolderCache(choice) : choice ?? userCache();
+  return new FastHarts(target, { ...options, ...(cache ? { cache } : {}) });
 }

@@ -5,6 +5,7 @@ import { join, relative } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
 import { buildSoc } from "../host/emulator.ts";
+import { type CacheChoice, engineFor, type Timing } from "../host/timing.ts";
 import { readElf } from "../image/elf.ts";
 import { findSymbol } from "../image/symbols.ts";
 import type { Image } from "../image/types.ts";
@@ -20,10 +21,18 @@ export interface IsaResult {
   readonly cycles: number;
 }
 
-/** How the tests are run. */
-export interface IsaOptions {
+/** How a test is run. */
+export interface IsaRun {
+  /** By default exact. */
+  readonly timing?: Timing;
+  /** Where fast timing keeps translated code. */
+  readonly cache?: CacheChoice;
   /** Cycles after which a test counts as hung. */
   readonly maxCycles?: number;
+}
+
+/** How the tests are run. */
+export interface IsaOptions extends IsaRun {
   /** Told of each ELF file that is no test for this machine, and why. */
   readonly skipped?: (name: string, why: string) => void;
 }
@@ -67,7 +76,7 @@ export async function* runIsaFolder(
       continue;
     }
     const tohost = findSymbol(image, "tohost");
-    if (tohost) yield { name, ...runIsaTest(image, tohost.address, target, options.maxCycles) };
+    if (tohost) yield { name, ...runIsaTest(image, tohost.address, target, options) };
     else options.skipped?.(name, "it has no symbol tohost");
   }
 }
@@ -76,15 +85,15 @@ export async function* runIsaFolder(
  * Runs one test.
  *
  * @param tohost address of the word that the test writes
- * @param maxCycles cycles after which it counts as hung
  */
 export function runIsaTest(
   image: Image,
   tohost: number,
   target: Target,
-  maxCycles = defaultMaxCycles,
+  { timing = "exact", cache, maxCycles = defaultMaxCycles }: IsaRun = {},
 ): Omit<IsaResult, "name"> {
-  const soc = buildSoc(target);
+  const engine = engineFor(target, timing, { cache });
+  const soc = buildSoc(target, engine ? { engine } : {});
   let detail: string;
   try {
     soc.load(image);
@@ -95,6 +104,8 @@ export function runIsaTest(
   } catch (error) {
     if (!(error instanceof AttoflowError)) throw error;
     detail = error.paragraph;
+  } finally {
+    engine?.close();
   }
   return { passed: detail === "", detail, cycles: soc.cycle };
 }

@@ -67,7 +67,7 @@ export interface Summary {
 }
 
 /**
- * Runs and compares inferences, one after the other.
+ * Runs and compares inferences, one after the other, on one machine.
  *
  * @param inferences inputs of each inference (from `matchInputs`)
  * @returns a report for each inference as soon as it is there; the summary at the end
@@ -78,43 +78,71 @@ export async function* validateSession(
   inferences: readonly (readonly Elements[])[],
   options: ValidateOptions,
 ): AsyncGenerator<InferenceReport, Summary> {
-  const { manifest } = session;
-  let mismatches = 0;
-  let cycles = 0;
-  let differing = 0;
+  const tally = new Tally(session.manifest, options.expected !== undefined);
   for (const [i, inputs] of inferences.entries()) {
-    const result = await session.infer(inputs, { layers: options.layerReference !== undefined });
-    const outputs: OutputReport[] = [];
-    const expected = options.expected?.[i];
-    if (expected) outputs.push(...compareOutputs(result.outputs, (j) => expected[j], "expected"));
-    const meaning = await options.reference(inputs);
-    outputs.push(...compareOutputs(result.outputs, (_, name) => lookUp(meaning, name), "reference"));
-    const layers = options.layerReference &&
-      compareLayers(manifest, result, await options.layerReference(inputs));
-    mismatches += outputs.reduce((sum, output) => sum + output.mismatches, 0);
-    cycles += result.cycles;
-    differing += layers?.differing ?? 0;
-    yield {
-      index: i,
-      cycles: result.cycles,
-      macs: manifest.macs,
-      outputs,
-      ...(layers ? { layers } : {}),
-      result,
+    const report = await validateInference(session, inputs, options, options.expected?.[i]);
+    tally.add(report);
+    yield report;
+  }
+  return tally.summary;
+}
+
+/**
+ * Runs and compares one inference.
+ *
+ * @param inputs its inputs, in the order of the manifest
+ * @param expected its expected outputs, in the order of the outputs
+ * @throws {AttoflowError} if the session fails
+ */
+export async function validateInference(
+  session: Session,
+  inputs: readonly Elements[],
+  { reference, layerReference }: Omit<ValidateOptions, "expected">,
+  expected?: readonly ArrayLike<number>[],
+): Promise<InferenceReport> {
+  const { manifest } = session;
+  const result = await session.infer(inputs, { layers: layerReference !== undefined });
+  const outputs: OutputReport[] = [];
+  if (expected) outputs.push(...compareOutputs(result.outputs, (j) => expected[j], "expected"));
+  const meaning = await reference(inputs);
+  outputs.push(...compareOutputs(result.outputs, (_, name) => lookUp(meaning, name), "reference"));
+  const layers = layerReference && compareLayers(manifest, result, await layerReference(inputs));
+  const { index, cycles } = result;
+  return { index, cycles, macs: manifest.macs, outputs, ...(layers ? { layers } : {}), result };
+}
+
+/** Adds reports up, whichever machines they come from. */
+export class Tally {
+  #inferences = 0;
+  #mismatches = 0;
+  #differing = 0;
+  #cycles = 0;
+
+  /** @param hasExpected whether outputs were compared with expected ones, too */
+  constructor(readonly manifest: Manifest, readonly hasExpected: boolean) {}
+
+  add({ outputs, layers, cycles }: InferenceReport): void {
+    this.#inferences++;
+    this.#mismatches += outputs.reduce((sum, output) => sum + output.mismatches, 0);
+    this.#differing += layers?.differing ?? 0;
+    this.#cycles += cycles;
+  }
+
+  get summary(): Summary {
+    const { manifest: { macs: each, target, model }, hasExpected } = this;
+    const cycles = this.#cycles, macs = each * this.#inferences;
+    return {
+      bitExact: this.#mismatches === 0 && this.#differing === 0,
+      inferences: this.#inferences,
+      mismatches: this.#mismatches,
+      cycles,
+      macs,
+      macsPerCycle: cycles > 0 ? macs / cycles : 0,
+      target: String(target.name),
+      model,
+      against: hasExpected ? ["expected", "reference"] : ["reference"],
     };
   }
-  const macs = manifest.macs * inferences.length;
-  return {
-    bitExact: mismatches === 0 && differing === 0,
-    inferences: inferences.length,
-    mismatches,
-    cycles,
-    macs,
-    macsPerCycle: cycles > 0 ? macs / cycles : 0,
-    target: String(manifest.target.name),
-    model: manifest.model,
-    against: options.expected ? ["expected", "reference"] : ["reference"],
-  };
 }
 
 function compareOutputs(

@@ -6,6 +6,7 @@ import { reportCases } from "./cases.ts";
 import { defineCommand } from "./command.ts";
 import { jsonOption, maxCyclesOption, pathArgument, targetOptionOr } from "./options.ts";
 import { say } from "./output.ts";
+import { machineTiming, timingFields } from "./timing_options.ts";
 
 /** The command. */
 export const conformanceIsa = defineCommand("isa", {
@@ -15,14 +16,19 @@ export const conformanceIsa = defineCommand("isa", {
     "to tohost; an odd number above says which of its tests failed. Exit status 1 if any program fails. The target " +
     "is virt unless another is asked for: the official tests of machine mode want more than Snitch has (a writable " +
     "minstret, physical memory protection, misaligned data).",
-  examples: ["conformance isa riscv-tests/isa"],
+  examples: ["conformance isa riscv-tests/isa", "conformance isa riscv-tests/isa --timing fast"],
 }, {
   folder: pathArgument("DIR", "Folder with ELF files in it."),
   target: targetOptionOr("virt"),
+  ...timingFields,
   maxCycles: maxCyclesOption,
   json: jsonOption,
-}, async ({ folder, target, maxCycles, json }) => {
+}, async ({ folder, target, maxCycles, json, ...timing }) => {
   const skipped = (name: string, why: string) => say(`skipped ${name}: ${why}`);
-  const results = runIsaFolder(folder, await loadTarget(target), { maxCycles, skipped });
+  const results = runIsaFolder(folder, await loadTarget(target), {
+    ...machineTiming(timing),
+    maxCycles,
+    skipped,
+  });
   return await reportCases(results, folder, "an ELF file with a symbol tohost", json);
 });

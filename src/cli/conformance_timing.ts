@@ -3,8 +3,9 @@
 import { formatTimingReport, validateTiming } from "../../runtime/validate/timing.ts";
 import { loadTarget } from "../../targets/load.ts";
 import { defineCommand } from "./command.ts";
-import { jsonOption, pathArgument, targetOption, timingOption } from "./options.ts";
+import { jsonOption, pathArgument, targetOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
+import { timingOption } from "./timing_options.ts";
 
 /** The command. */
 export const conformanceTiming = defineCommand("timing", {

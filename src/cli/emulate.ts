@@ -6,6 +6,7 @@ import { type GeneratedImage, readGeneratedImage } from "../../runtime/host/fold
 import { displayName } from "../../runtime/host/names.ts";
 import { openSession } from "../../runtime/host/open.ts";
 import { runSoc } from "../../runtime/host/run.ts";
+import { engineFor } from "../../runtime/host/timing.ts";
 import type { Transport } from "../../runtime/host/transport.ts";
 import { readElf } from "../../runtime/image/elf.ts";
 import type { HartStatistics } from "../../runtime/soc/statistics.ts";
@@ -20,10 +21,11 @@ import { readFile } from "./files.ts";
 import { interruptible } from "./interrupt.ts";
 import { jsonOption, maxCyclesOption, pathArgument, targetOption, textValue } from "./options.ts";
 import { grouped, printJson, say, tableLines, write } from "./output.ts";
+import { type MachineTiming, machineTiming, refuseUnderFast, timingFields } from "./timing_options.ts";
 import { type Observe, recorded, traceFields } from "./tracing.ts";
 
 /** Cycles after which a program counts as hung; a few minutes of emulation. */
-const patience = 1e9;
+const patience = { exact: 1e9, fast: 1e11 };
 
 /** The command. */
 export const emulateCommand = defineCommand("emulate", {
@@ -35,9 +37,12 @@ export const emulateCommand = defineCommand("emulate", {
     "runs past --max-cycles ends with status 1 and a message that names hart, pc, function and cause. Ctrl-C ends " +
     "with status 130 and says where each hart was. A folder that generate has written brings its own target; its " +
     "image runs the inferences of --inputs, or one with zeros. With --gdb the program waits for GDB and does what " +
-    "it says; `monitor help` lists what GDB does not know itself.",
+    "it says; `monitor help` lists what GDB does not know itself. With --timing fast the program does the same in a " +
+    "fraction of the time; its cycles are then an estimate, the same on every machine, and --trace, --profile and " +
+    "--gdb cannot be had.",
   examples: [
     "emulate program.elf --max-cycles 5e7",
+    "emulate program.elf --target virt --timing fast",
     "emulate ../shared/data/cluster-timing/core.elf --testbench",
     "emulate out/encoder --inputs inputs.npz --profile",
     "emulate out/encoder --gdb :3333",
@@ -63,14 +68,17 @@ export const emulateCommand = defineCommand("emulate", {
   gdb: optional(option("--gdb", portValue(), {
     description: plain("Wait for GDB on this port of this machine: `target remote :3333` there."),
   })),
+  ...timingFields,
   ...traceFields,
   json: jsonOption,
-}, async ({ image, trace, profile, ...options }) => {
+}, async ({ image, trace, profile, timing, cache, noCache, ...options }) => {
+  const machine = machineTiming({ timing, cache, noCache });
   if (options.gdb !== undefined && (trace !== undefined || profile)) {
     throw new AttoflowError("--gdb stops the time; --trace and --profile measure it", {
       hint: "Use one or the other.",
     });
   }
+  refuseUnderFast(timing, options.gdb === undefined ? [] : ["--gdb"]);
   const output = new Console((text) => options.json ? printJson({ type: "console", text }) : write(text));
   const generated = await isFolder(image) ? await readGeneratedImage(image) : undefined;
   if (!generated && options.inputs !== undefined) {
@@ -80,15 +88,15 @@ export const emulateCommand = defineCommand("emulate", {
     });
   }
   return await interruptible((signal) =>
-    recorded({ trace, profile }, options.json, say, (observe) => {
-      const run = { ...options, output, observe, signal };
+    recorded({ trace, profile, timing }, options.json, say, (observe) => {
+      const run = { ...options, ...machine, output, observe, signal };
       return generated ? emulateFolder(generated, run) : emulateProgram(image, run);
     })
   );
 });
 
 /** What both kinds of runs are told. */
-interface Run {
+interface Run extends MachineTiming {
   readonly target: string;
   readonly inputs?: string;
   readonly maxCycles?: number;
@@ -103,18 +111,31 @@ interface Run {
 async function emulateProgram(path: string, { output, signal, json, ...run }: Run): Promise<number> {
   const target = await loadTarget(run.target);
   const image = readElf(await readFile(path), path);
-  const { testbench, maxCycles } = run;
+  const { testbench, timing, cache, maxCycles = patience[timing] } = run;
   const console = (bytes: Uint8Array) => output.take(bytes);
   if (run.gdb !== undefined) {
-    return exitStatus(await serveGdb(run.gdb, { target, image, testbench, console, maxCycles }, signal));
+    return exitStatus(
+      await serveGdb(
+        run.gdb,
+        { target, image, testbench, console, maxCycles: run.maxCycles },
+        signal,
+      ),
+    );
   }
   const observer = run.observe({ target, image, program: displayName(path) });
-  const soc = buildSoc(target, { testbench, console, ...(observer ? { observer } : {}) });
+  const engine = engineFor(target, timing, { cache });
+  const soc = buildSoc(target, {
+    testbench,
+    console,
+    ...(observer ? { observer } : {}),
+    ...(engine ? { engine } : {}),
+  });
   soc.load(image);
   let result: RunResult | undefined;
   try {
-    result = await runSoc(soc, { maxCycles: maxCycles ?? patience, limitIsFault: true }, signal);
+    result = await runSoc(soc, { maxCycles, limitIsFault: true }, signal);
   } finally {
+    engine?.close();
     output.flush();
     summarise(soc.statistics(), result?.exitCode, json);
   }
@@ -125,7 +146,7 @@ async function emulateFolder(
   generated: GeneratedImage,
   { output, signal, json, ...run }: Run,
 ): Promise<number> {
-  const { target, image, manifest } = generated, { testbench, maxCycles } = run;
+  const { target, image, manifest } = generated, { testbench, maxCycles, timing, cache } = run;
   const inferences = await inputsFor(generated, run.inputs);
   if (run.gdb !== undefined) {
     const host = async (transport: Transport) => {
@@ -146,6 +167,7 @@ async function emulateFolder(
   const transport = new EmulatorTransport(target, {
     console: (text) => output.take(new TextEncoder().encode(text)),
     observer,
+    engine: engineFor(target, timing, { cache }),
     signal,
   });
   try {

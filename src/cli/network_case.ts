@@ -6,15 +6,18 @@ import type { InferenceReport, Summary } from "../../runtime/validate/validate.t
 import { generate } from "../generate.ts";
 import type { CaseResult } from "./cases.ts";
 import { resolveRequest } from "./import_request.ts";
+import type { MachineTiming } from "./timing_options.ts";
 import { validate } from "./validate_folder.ts";
 
 /** A folder with a network and its results. */
-export interface NetworkCase {
+export interface NetworkCase extends MachineTiming {
   readonly name: string;
   readonly folder: string;
   /** Folder for the generated image; removed when it is done with. */
   readonly output: string;
   readonly target: string;
+  /** L1 to use, in bytes; by default all that the target has. */
+  readonly l1Bytes?: number;
   readonly maxCycles?: number;
 }
 
@@ -41,7 +44,7 @@ export async function runNetworkCase(network: NetworkCase): Promise<CaseResult> 
 }
 
 async function compare(
-  { folder, output, target, maxCycles }: NetworkCase,
+  { folder, output, target, l1Bytes, maxCycles, timing, cache }: NetworkCase,
 ): Promise<Omit<CaseResult, "name">> {
   const request = await resolveRequest({
     model: join(folder, files[0]),
@@ -50,8 +53,14 @@ async function compare(
     // The files do not say it; the folders' names do (onnx-integer-dialect.md, section 6).
     softmaxShift: folder.endsWith("_shift0") ? 0 : 5,
   });
-  await generate({ ...request, out: output });
-  const run = validate(output, { inputs: join(folder, files[1]), expect: join(folder, files[2]), maxCycles });
+  await generate({ ...request, out: output, l1Bytes });
+  const run = validate(output, {
+    inputs: join(folder, files[1]),
+    expect: join(folder, files[2]),
+    maxCycles,
+    timing,
+    cache,
+  });
   const reports: InferenceReport[] = [];
   let step = await run.next();
   for (; !step.done; step = await run.next()) reports.push(step.value);

@@ -2,7 +2,6 @@
 
 import { argument, flag, map, multiple, option, optional, withDefault } from "@optique/core";
 import { z } from "zod";
-import { timings } from "../../runtime/host/timing.ts";
 import type { DType } from "../model/types.ts";
 import { plain, value } from "./command.ts";
 
@@ -72,15 +71,6 @@ export function targetOptionOr(name: string) {
 
 /** `--target NAME|FILE`. */
 export const targetOption = targetOptionOr("snitch-ita");
-
-/** `--timing exact|fast`, with what `fast` means to the command at hand. */
-export function timingOption(description: string) {
-  const levels = z.enum(timings, "write exact or fast");
-  return withDefault(
-    option("--timing", value("exact|fast", levels, "exact"), { description: plain(description) }),
-    "exact" as const,
-  );
-}
 
 /** `--jobs N`. */
 export const jobsOption = optional(option("--jobs", countValue("N"), {

@@ -1,5 +1,16 @@
 // Does the same work on many items in several Workers at a time, and gives the results in the order of the items.
 
+import type { Interrupted } from "../../runtime/host/run.ts";
+
+/** What a Worker gets when the run is to end: it answers the item at hand as soon as it can. */
+export interface StopMessage {
+  /** Exit status of the process. */
+  readonly stop: number;
+}
+
+/** Milliseconds that Workers have for that. */
+const grace = 2000;
+
 /** A Worker that answers every message with one message, one at a time. */
 class Answerer<Item, Result> {
   readonly #worker: Worker;
@@ -21,6 +32,11 @@ class Answerer<Item, Result> {
     });
   }
 
+  /** Asks for an early answer. */
+  stop(message: StopMessage): void {
+    this.#worker.postMessage(message);
+  }
+
   end(): void {
     this.#worker.terminate();
   }
@@ -29,14 +45,16 @@ class Answerer<Item, Result> {
 /**
  * Sends each item to a Worker and yields the answers in the order of the items.
  *
- * @param module script of the Worker; it answers every message with exactly one
+ * @param module script of the Worker; it answers every item with exactly one message
  * @param jobs Workers at most
- * @throws what a Worker did not catch; the others are ended
+ * @param signal ends the work, its reason being an {@link Interrupted}: Workers get a {@link StopMessage} and no more items. The answers to it are yielded, too
+ * @throws what a Worker did not catch, or the signal's reason where no answer came; all Workers are ended
  */
 export async function* answersInOrder<Item, Result>(
   module: URL,
   items: readonly Item[],
   jobs: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<Result> {
   const workers = Array.from(
     { length: Math.min(jobs, items.length) },
@@ -50,10 +68,21 @@ export async function* answersInOrder<Item, Result>(
       await worker.ask(items[index]).then(settled[index].resolve, settled[index].reject);
     }
   };
+  let impatient: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    next = items.length;
+    for (const worker of workers) worker.stop({ stop: (signal!.reason as Interrupted).status });
+    impatient = setTimeout(() => {
+      for (const { reject } of settled) reject(signal!.reason);
+    }, grace);
+  };
+  signal?.addEventListener("abort", stop);
   try {
     for (const worker of workers) void drain(worker);
     for (const { promise } of settled) yield await promise;
   } finally {
+    signal?.removeEventListener("abort", stop);
+    clearTimeout(impatient);
     // Nobody waits for what is left when the reader stops early.
     for (const { promise } of settled) promise.catch(() => {});
     for (const worker of workers) worker.end();

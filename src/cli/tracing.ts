@@ -6,9 +6,11 @@ import { PendingFile } from "../../runtime/trace/file.ts";
 import { profileLines } from "../../runtime/trace/profile_text.ts";
 import { Tracer, type TracerOptions } from "../../runtime/trace/tracer.ts";
 import { AttoflowError } from "../../targets/errors.ts";
+import type { Timing } from "../../runtime/host/timing.ts";
 import { plain } from "./command.ts";
 import { textValue } from "./options.ts";
 import { printJson, say } from "./output.ts";
+import { refuseUnderFast } from "./timing_options.ts";
 
 /** The options. */
 export const traceFields = {
@@ -29,6 +31,8 @@ export const traceFields = {
 export interface Recording {
   readonly trace?: string;
   readonly profile: boolean;
+  /** How the machine is run that is to be recorded. */
+  readonly timing: Timing;
 }
 
 /** Gives the observer for a run; undefined if nothing is to be recorded. */
@@ -38,13 +42,15 @@ export type Observe = (subject: Omit<TracerOptions, "timeline" | "profile">) => 
  * Runs `work`, records the one run in it and hands on what was recorded, however the run ends.
  *
  * @param print takes the lines of a profile
+ * @throws {AttoflowError} if there is something to record, under fast timing; whatever `work` throws
  */
 export async function recorded<T>(
-  { trace, profile }: Recording,
+  { trace, profile, timing }: Recording,
   json: boolean,
   print: (...lines: string[]) => void,
   work: (observe: Observe) => Promise<T>,
 ): Promise<T> {
+  refuseUnderFast(timing, [...(trace === undefined ? [] : ["--trace"]), ...(profile ? ["--profile"] : [])]);
   const file = trace === undefined ? undefined : new PendingFile(trace);
   let tracer: Tracer | undefined;
   const observe: Observe = (subject) => {

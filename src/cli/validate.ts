@@ -9,12 +9,18 @@ import {
 } from "../../runtime/validate/report.ts";
 import { displayName } from "../../runtime/host/names.ts";
 import type { Summary } from "../../runtime/validate/validate.ts";
+import { AttoflowError } from "../../targets/errors.ts";
 import { defineCommand, plain } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { jsonOption, maxCyclesOption, pathArgument, textValue } from "./options.ts";
+import { countValue, jsonOption, maxCyclesOption, pathArgument, textValue } from "./options.ts";
 import { print, printJson, say } from "./output.ts";
+import { processors } from "./pool.ts";
+import { machineTiming, timingFields } from "./timing_options.ts";
 import { recorded, traceFields } from "./tracing.ts";
 import { validate, type ValidateOptions } from "./validate_folder.ts";
+
+/** Inferences from which on all processors are put to work unless --jobs says otherwise. */
+const manyInferences = 16;
 
 /** The command. */
 export const validateCommand = defineCommand("validate", {
@@ -22,11 +28,15 @@ export const validateCommand = defineCommand("validate", {
   details:
     "Runs every inference of the npz file(s) on the emulated target and compares each output with the reference " +
     "meaning of the operators and, with --expect, with outputs from elsewhere. Arrays match inputs and outputs by " +
-    "order; an array with k times the elements holds k inferences. Exit status 1 on any mismatch. Ctrl-C ends with " +
-    "status 130 and says where each hart was.",
+    "order; an array with k times the elements holds k inferences. They run in groups of two to eight, each group on an " +
+    "emulated machine of its own from its reset; which ones go together depends on how many there are and on nothing " +
+    "else, so --jobs changes neither results nor cycles. Exit status 1 on any mismatch. Ctrl-C ends with status 130 " +
+    "and says where each hart was. --timing fast compares the same bits in a fraction of the time; its cycles are " +
+    "then an estimate, and --trace and --profile cannot be had.",
   examples: [
     "validate out/encoder --inputs inputs.npz",
     "validate out/encoder --inputs inputs.npz --expect outputs.npz --layers",
+    "validate out/encoder --inputs images.npz --expect labels.npz --timing fast --jobs 4",
     "validate out/encoder --inputs inputs.npz --trace encoder.json --profile",
   ],
 }, {
@@ -40,14 +50,30 @@ export const validateCommand = defineCommand("validate", {
     false,
   ),
   maxCycles: maxCyclesOption,
+  jobs: optional(option("--jobs", countValue("N"), {
+    description: plain(
+      `Emulate so many machines at the same time. Default: 1, or the number of processors for more than ` +
+        `${manyInferences} inferences. With --trace or --profile there is one machine.`,
+    ),
+  })),
+  ...timingFields,
   ...traceFields,
   json: jsonOption,
-}, async ({ folder, json, trace, profile, ...options }) => {
+}, async ({ folder, json, trace, profile, timing, cache, noCache, jobs, ...options }) => {
+  const machine = machineTiming({ timing, cache, noCache });
+  const isRecorded = trace !== undefined || profile;
+  if (isRecorded && jobs !== undefined && jobs > 1) {
+    throw new AttoflowError("--trace and --profile record one machine, and --jobs asks for several", {
+      hint: "Use one or the other.",
+    });
+  }
   const note = (text: string) => say(`note: ${text}`);
   const summary = await interruptible((signal) =>
-    recorded({ trace, profile }, json, print, (observe) =>
+    recorded({ trace, profile, timing }, json, print, (observe) =>
       printValidation(folder, {
         ...options,
+        ...machine,
+        jobs: jobs ?? ((inferences) => inferences > manyInferences ? processors() : 1),
         note,
         signal,
         observe: ({ target, image, manifest }) =>

@@ -1,28 +1,20 @@
 // Joins the two halves for a validation: the machine's results from the session, their meaning from the model.
 
-import { openSession } from "../../runtime/host/open.ts";
-import { type GeneratedImage, readGeneratedImage } from "../../runtime/host/folder.ts";
+import type { GeneratedImage } from "../../runtime/host/folder.ts";
 import type { SocObserver } from "../../runtime/soc/observer.ts";
-import { matchInputs, matchOutputs } from "../../runtime/validate/match.ts";
-import { readNpz } from "../../runtime/validate/npz.ts";
-import { type InferenceReport, type Summary, validateSession } from "../../runtime/validate/validate.ts";
-import { targetSchema } from "../../targets/schema.ts";
-import { compileModel } from "../compile_model.ts";
-import type { Model } from "../model/types.ts";
-import { readFile } from "./files.ts";
-import { readGeneratedModel, referenceOf } from "./reference.ts";
+import { type InferenceReport, type Summary, Tally } from "../../runtime/validate/validate.ts";
+import { answersInOrder } from "./pool.ts";
+import { errorOf, type GroupAnswer, type GroupItem } from "./validate_worker.ts";
+import { type Group, groupsOf, Validation, type ValidationRequest } from "./validation.ts";
 
-/** What to run and what to compare with. */
-export interface ValidateOptions {
-  /** Path of the npz file with the inputs of one or more inferences. */
-  readonly inputs: string;
-  /** Path of the npz file with the expected outputs; without it only the reference is compared with. */
-  readonly expect?: string;
-  /** Compare what every layer leaves behind, too. */
-  readonly layers?: boolean;
-  /** See `SessionOptions`. */
-  readonly maxCycles?: number;
-  /** Gives who looks on while the image runs, if anybody does. */
+/** What to run, what to compare with, and how. */
+export interface ValidateOptions extends Omit<ValidationRequest, "folder"> {
+  /** Machines that are emulated at the same time, in Workers; 1 by default. */
+  readonly jobs?: number | ((inferences: number) => number);
+  /**
+   * Gives who looks on while the image runs, if anybody does. All inferences then run on one machine, one after the
+   * other.
+   */
   readonly observe?: (generated: GeneratedImage) => SocObserver | undefined;
   /** Breaks the run off. */
   readonly signal?: AbortSignal;
@@ -32,10 +24,11 @@ export interface ValidateOptions {
 
 /**
  * Runs every inference of a file on the emulated image and compares, bit by bit, with the reference meaning of the
- * operators and with expected outputs.
+ * operators and with expected outputs. Inferences go to machines in small groups that depend on their number alone:
+ * reports are the same whatever `jobs` is, cycles too.
  *
  * @param folder folder that `generate` has written
- * @returns a report for each inference as soon as it is there; the summary at the end
+ * @returns a report for each inference as soon as it is there, in order; the summary at the end
  * @throws {AttoflowError} if a file is wrong, or the machine fails
  *
  * @example
@@ -47,38 +40,45 @@ export interface ValidateOptions {
  */
 export async function* validate(
   folder: string,
-  options: ValidateOptions,
+  { jobs = 1, observe, signal, note, ...request }: ValidateOptions,
 ): AsyncGenerator<InferenceReport, Summary> {
-  const generated = await readGeneratedImage(folder);
-  const { manifest } = generated;
-  const model = await readGeneratedModel(folder, manifest);
-  const { inferences, notes } = matchInputs(
-    readNpz(await readFile(options.inputs), options.inputs),
-    manifest.inputs,
-    options.inputs,
-  );
-  const expected = options.expect === undefined ? undefined : matchOutputs(
-    readNpz(await readFile(options.expect), options.expect),
-    manifest.outputs,
-    inferences.length,
-    options.expect,
-  );
-  for (const note of notes) options.note?.(`${options.inputs}: ${note}`);
-  await using session = await openSession(generated, {
-    maxCycles: options.maxCycles,
-    observer: options.observe?.(generated),
-    signal: options.signal,
-  });
-  return yield* validateSession(session, inferences, {
-    reference: referenceOf(model),
-    // Layers are those of the rewritten model: the passes have renamed and fused some of the file's nodes.
-    ...(options.layers ? { layerReference: referenceOf(compiledAs(model, manifest)) } : {}),
-    ...(expected ? { expected } : {}),
-  });
+  const validation = await Validation.read({ ...request, folder });
+  const { generated, inferences, expected, notes } = validation;
+  for (const each of notes) note?.(each);
+  const tally = new Tally(generated.manifest, expected !== undefined);
+  const observer = observe?.(generated);
+  const groups = observer ? [{ first: 0, count: inferences.length }] : groupsOf(inferences.length);
+  const most = typeof jobs === "number" ? jobs : jobs(inferences.length);
+  const reports = most > 1 && groups.length > 1
+    ? inWorkers(validation, groups, most, signal)
+    : oneByOne(validation, groups, { observer, signal });
+  for await (const report of reports) {
+    tally.add(report);
+    yield report;
+  }
+  return tally.summary;
 }
 
-/** The model as the image was made of it: the same rewrites for the same target and as much L1. */
-function compiledAs(model: Model, manifest: GeneratedImage["manifest"]): Model {
-  const l1 = manifest.memories.find(({ role }) => role === "l1");
-  return compileModel(model, targetSchema.parse(manifest.target), { l1Bytes: l1?.size }).model;
+async function* oneByOne(
+  validation: Validation,
+  groups: readonly Group[],
+  options: { readonly observer?: SocObserver; readonly signal?: AbortSignal },
+): AsyncGenerator<InferenceReport> {
+  for (const group of groups) yield* validation.run(group, options);
+}
+
+async function* inWorkers(
+  { request }: Validation,
+  groups: readonly Group[],
+  jobs: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<InferenceReport> {
+  const worker = new URL("./validate_worker.ts", import.meta.url);
+  const items = groups.map((group): GroupItem => ({ request, group }));
+  for await (
+    const { reports, problem } of answersInOrder<GroupItem, GroupAnswer>(worker, items, jobs, signal)
+  ) {
+    yield* reports;
+    if (problem) throw errorOf(problem);
+  }
 }
