@@ -1,6 +1,7 @@
 // What a generated image says of itself (`manifest.json`): the compiler writes it, the host runtime reads it.
 
 import { z } from "zod";
+import type { StepEngine } from "./engine_time.ts";
 
 const dtype = z.enum(["int8", "uint8", "int32", "float32"]);
 
@@ -26,6 +27,35 @@ const layer = z.strictObject({
   outputs: z.array(tensor),
 });
 
+/**
+ * A step of the program, as text: `ita 4 dma:7 cores:2` are 4 jobs behind the first 7 steps of the DMA and the first 2 of
+ * the cores. Of the DMA the number counts transfers; a task is 1.
+ */
+const stepText = /^(ita|cores|dma) (\d+)((?: (?:ita|cores|dma):\d+)*)$/;
+
+/** What the text of a step says. */
+export interface ManifestStep {
+  readonly engine: StepEngine;
+  readonly parts: number;
+  readonly after: Readonly<Partial<Record<StepEngine, number>>>;
+}
+
+/** Text of a step. */
+export function stepAsText({ engine, parts, after }: ManifestStep): string {
+  const waits = Object.entries(after).map(([other, count]) => ` ${other}:${count}`).join("");
+  return `${engine} ${parts}${waits}`;
+}
+
+/** Reads the text of a step, which {@link manifestSchema} has checked. */
+export function readStep(text: string): ManifestStep {
+  const [engine, parts, ...waits] = text.split(" ");
+  const after = Object.fromEntries(waits.map((wait) => {
+    const [other, count] = wait.split(":");
+    return [other, Number(count)];
+  }));
+  return { engine: engine as StepEngine, parts: Number(parts), after };
+}
+
 /** Schema of `manifest.json`. */
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
@@ -44,6 +74,8 @@ export const manifestSchema = z.strictObject({
   inputs: z.array(tensor),
   outputs: z.array(tensor),
   layers: z.array(layer),
+  /** All steps in the order in which the conductor hands them out; absent where one hart does everything. */
+  steps: z.array(z.string().regex(stepText)).optional(),
   macs: z.number(),
   parameters: z.number(),
   memories: z.array(z.strictObject({

@@ -8,13 +8,21 @@ import type { HartEngine } from "../soc/engine.ts";
 import type { FinishedJob, SocObserver } from "../soc/observer.ts";
 import { Soc, type SocOptions } from "../soc/soc.ts";
 import type { HartStatistics } from "../soc/statistics.ts";
+import { type Activity, ActivityRecorder } from "../trace/engine_activity.ts";
 import { runSoc } from "./run.ts";
 import type { Transport, Wake } from "./transport.ts";
 
-/** A SoC with every device that the target names. Throws {@link AttoflowError} if the emulator cannot serve it. */
-export function buildSoc(target: Target, options: Omit<SocOptions, "accelerator"> = {}): Soc {
+/** A SoC with every device that the target names; `job` is told of what ITA has finished. Throws {@link AttoflowError} if the emulator cannot serve it. */
+export function buildSoc(
+  target: Target,
+  { job, ...options }: Omit<SocOptions, "accelerator"> & Pick<SocObserver, "job"> = {},
+): Soc {
   const { ita } = target, { observer } = options;
-  const observe = observer?.job && ((job: JobRecord) => observer.job!(finishedJob(job)));
+  const observe = (job || observer?.job) && ((record: JobRecord) => {
+    const finished = finishedJob(record);
+    job?.(finished);
+    observer?.job?.(finished);
+  });
   return new Soc(target, {
     ...options,
     ...(ita ? { accelerator: (_, context) => new Ita(context, ita, { observe }) } : {}),
@@ -43,13 +51,17 @@ export class EmulatorTransport implements Transport {
   readonly #soc: Soc;
   readonly #signal: AbortSignal | undefined;
   readonly #engine: HartEngine | undefined;
+  readonly #recorder: ActivityRecorder;
 
   constructor(target: Target, options: EmulatorOptions = {}) {
     const decoder = new TextDecoder();
     const { console: take, observer, engine, signal } = options;
     this.#signal = signal;
     this.#engine = engine;
+    const recorder = this.#recorder = new ActivityRecorder(target);
     this.#soc = buildSoc(target, {
+      transfer: (transfer, done) => recorder.transfer(transfer, done),
+      job: (job) => recorder.job(job),
       ...(observer ? { observer } : {}),
       ...(engine ? { engine } : {}),
       ...(take ? { console: (bytes) => take(decoder.decode(bytes, { stream: true })) } : {}),
@@ -58,6 +70,8 @@ export class EmulatorTransport implements Transport {
 
   load(image: Image): Promise<void> {
     this.#soc.load(image);
+    // Under fast timing a watched word costs time at every access to its neighbourhood.
+    if (!this.#engine) this.#recorder.watchTasks(this.#soc, image);
     return Promise.resolve();
   }
 
@@ -95,6 +109,10 @@ export class EmulatorTransport implements Transport {
 
   counters(): Counters {
     return this.#soc.counters();
+  }
+
+  activity(): Activity {
+    return this.#recorder.take();
   }
 
   close(): Promise<void> {

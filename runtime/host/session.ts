@@ -5,7 +5,9 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { mailboxExit, mailboxOptions, mailboxStatus } from "../../targets/mailbox.ts";
 import type { Manifest, ManifestTensor } from "../../targets/manifest.ts";
 import type { Image } from "../image/types.ts";
+import type { EngineTimes } from "../../targets/engine_time.ts";
 import { type Counters, countersBetween } from "../soc/counters.ts";
+import { observedEngineTimes } from "../trace/engine_activity.ts";
 import { checkLayout, describeError, isReady, Mailbox, type MailboxState } from "./mailbox.ts";
 import { displayName } from "./names.ts";
 import {
@@ -47,6 +49,8 @@ export interface InferenceResult {
   readonly layerCycles: readonly number[];
   /** What the machine did between the command and the word that says done, where it counts. */
   readonly counters?: Counters;
+  /** Where each engine's time in them went, where it is known and nobody paused between layers. */
+  readonly engines?: EngineTimes;
   /** Present if `layers` was asked for. */
   readonly layers?: readonly LayerResult[];
 }
@@ -165,6 +169,7 @@ export class Session {
     }
     const { sequence } = await this.#mailbox.read();
     const before = this.#transport.counters?.();
+    this.#transport.activity?.();
     await this.#mailbox.write("resume", 0);
     await this.#mailbox.write("options", options.layers ? mailboxOptions.pause : 0);
     await this.#mailbox.write("command", (sequence + 1) >>> 0);
@@ -187,6 +192,9 @@ export class Session {
       await this.#mailbox.write("resume", state.layer);
     }
     const after = this.#transport.counters?.();
+    const activity = options.layers ? undefined : this.#transport.activity?.();
+    const engines = before && after && activity &&
+      observedEngineTimes(this.manifest, activity, before.cycles, after.cycles);
     if (options.layers && layers.length !== this.manifest.layers.length) {
       throw new SessionError(
         `the program paused behind ${layers.length} of ${this.manifest.layers.length} layers`,
@@ -199,6 +207,7 @@ export class Session {
       cycles: state.cyclesHigh * 2 ** 32 + state.cyclesLow,
       layerCycles: await this.#readLayerCycles(state),
       ...(before && after ? { counters: countersBetween(before, after) } : {}),
+      ...(engines ? { engines } : {}),
       ...(options.layers ? { layers } : {}),
     };
   }

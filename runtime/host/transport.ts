@@ -3,6 +3,7 @@
 
 import type { Image } from "../image/types.ts";
 import type { Counters } from "../soc/counters.ts";
+import type { Activity } from "../trace/engine_activity.ts";
 
 /** Why {@link Transport.wait} came back. */
 export interface Wake {
@@ -37,6 +38,8 @@ export interface Transport {
   describe(): Promise<string>;
   /** What the machine has done since reset, where it counts. */
   counters?(): Counters;
+  /** When the engines worked since this was asked before, where it is known. */
+  activity?(): Activity;
   /** Stops the machine and lets go of it. Nothing else is called afterwards. */
   close(): Promise<void>;
 }

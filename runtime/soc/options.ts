@@ -15,6 +15,8 @@ export interface SocOptions {
   readonly engine?: HartEngine;
   /** Looks on while the program runs; not together with `engine`. */
   readonly observer?: SocObserver;
+  /** Is told of each finished transfer; unlike an observer it costs nothing, and goes with every engine. */
+  readonly transfer?: SocObserver["transfer"];
   /** Builds the accelerator behind the target's peripheral of that kind. */
   readonly accelerator?: (target: Target, context: AcceleratorContext) => Accelerator;
 }

@@ -137,7 +137,10 @@ export class Soc {
     this.#narrow = new NarrowPath(harts, this.#loadStore, this.#access, granted);
     const fail = (message: string) => this.#fail(message, dmaHart < 0 ? undefined : dmaHart);
     const wide = new WideBus(map, this.#tcdm, this.#access, options.testbench ?? false, fail);
-    const moved = observer?.transfer?.bind(observer);
+    const moved = (...done: Parameters<NonNullable<SocObserver["transfer"]>>) => {
+      options.transfer?.(...done);
+      observer?.transfer?.(...done);
+    };
     if (target.dma && dmaHart >= 0) this.#dma = new Dma(target.dma, wide, moved);
 
     // Devices.
@@ -438,6 +441,11 @@ export class Soc {
   /** What each hart has done so far. */
   statistics(): HartStatistics[] {
     return hartStatistics(this.#state, this.#cycle, (pc) => describeAddress(this.#image, pc));
+  }
+
+  /** Calls `watcher` on each write by a hart or device that touches the word at an address, after it is done. */
+  watch(address: number, watcher: (address: number, cycle: number) => void): void {
+    this.#access.watch(address, watcher);
   }
 
   /** Everything that is counted, since reset. */

@@ -1,6 +1,6 @@
 // manifest.json: what the linked image is, for whoever loads it.
 
-import type { Manifest, ManifestTensor } from "../../targets/manifest.ts";
+import { type Manifest, type ManifestTensor, stepAsText } from "../../targets/manifest.ts";
 import type { Target } from "../../targets/schema.ts";
 import { byteLength, type Model } from "../model/types.ts";
 import type { Endpoint, Place, Program } from "../schedule/program.ts";
@@ -67,6 +67,8 @@ export function makeManifest(source: ManifestSource): Manifest {
         return place ? [describe(name, place)] : [];
       }),
     })),
+    // A conductor of its own hands them out; where there is none, nothing runs side by side.
+    ...(target.harts.dma ? { steps: stepsOf(program) } : {}),
     macs: program.macs,
     parameters: program.parameters,
     memories: memoriesOf(program, target, image),
@@ -90,6 +92,22 @@ export function makeManifest(source: ManifestSource): Manifest {
         .map((name) => [name === "_start" ? "entry" : name, symbolAddress(image, name)]),
     ),
   };
+}
+
+function stepsOf({ layers }: Program): string[] {
+  return layers.flatMap(({ steps }) =>
+    steps.map((step) => {
+      const { engine, after } = step;
+      switch (step.engine) {
+        case "dma":
+          return stepAsText({ engine, parts: step.transfers.length + (step.brings ? 1 : 0), after });
+        case "cores":
+          return stepAsText({ engine, parts: 1, after });
+        case "ita":
+          return stepAsText({ engine, parts: step.jobs.length, after });
+      }
+    })
+  );
 }
 
 /** Bytes of each memory by use. Whatever the linker placed that is neither weights, arena nor stacks is code. */
