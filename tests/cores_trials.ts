@@ -150,6 +150,27 @@ function normalisation(random: Random, operator: "iLayerNorm" | "iRMSNorm"): Tri
   return trial(operator, attributes, operator === "iLayerNorm" ? [x, weight, bias] : [x, weight]);
 }
 
+/** Lookup or LookupSum of enough elements for a loop of each core. */
+function tableLookup(random: Random, operator: "Lookup" | "LookupSum"): Trial {
+  const shape = [random.integer(0, 30), random.integer(1, 40)];
+  const ranges = [int8, uint8, { min: -9, max: 5 }];
+  const results: Range[] = operator === "Lookup" ? [int8, uint8, int32] : [int8, uint8];
+  const table = (length: number, range: Range) =>
+    randomTensor(random, [length], range, { constant: true, dtype: "int32" });
+  const a = randomTensor(random, shape, anyRange(random, ranges));
+  if (operator === "Lookup") return trial(operator, {}, [a, table(256, random.pick(results))]);
+  const b = randomTensor(random, shape, anyRange(random, ranges));
+  const terms = [a, b].map((x) => {
+    const own = random.chance(0.5) ? table(256, random.pick([int8, { min: -300, max: -100 }])) : undefined;
+    return { own, range: own ? own.tensor.range : x.tensor.range };
+  });
+  const first = terms[0].range.min + terms[1].range.min - random.integer(0, 3);
+  const last = terms[0].range.max + terms[1].range.max;
+  const [tableA, tableB] = terms.map(({ own }) => own);
+  const inputs = [a, b, table(last - first + 1, random.pick(results)), tableA, tableB];
+  return trial(operator, { first }, inputs.slice(0, tableB ? 5 : tableA ? 4 : 3));
+}
+
 /** A window over one or two spatial axes, and an input that it fits. */
 function slidingWindow(random: Random) {
   const axes = random.pick([1, 2, 2]);
@@ -296,6 +317,8 @@ export const makeTrial: Readonly<Record<string, (random: Random) => Trial>> = {
       parameter(anyRange(random)),
     ]);
   },
+  Lookup: (random) => tableLookup(random, "Lookup"),
+  LookupSum: (random) => tableLookup(random, "LookupSum"),
   iGELU(random) {
     const x = randomTensor(random, anyShape(random, random.integer(0, 3), 9), anyRange(random));
     return trial(

@@ -13,6 +13,7 @@ import { iGELU, iHardswish } from "./activations.ts";
 import { iSoftmax } from "./i_softmax.ts";
 import { integerDiv, trueIntegerDiv } from "./integer_div.ts";
 import { itaMax, itaPartialMax } from "./ita_max.ts";
+import { lookup, lookupSum } from "./lookup.ts";
 import { matMul } from "./matmul.ts";
 import { maxPool } from "./max_pool.ts";
 import { iLayerNorm, iNoNorm, iRMSNorm } from "./norms.ts";
@@ -70,6 +71,8 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     trueIntegerDiv,
     quant,
     dequant,
+    lookup,
+    lookupSum,
   ].map((operator) => [operator.name, operator]),
 );
 

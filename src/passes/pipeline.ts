@@ -11,6 +11,7 @@ import { fuseConv } from "./fuse_conv.ts";
 import { fuseMatMul } from "./fuse_matmul.ts";
 import type { FusionOptions } from "./fuse_attention.ts";
 import { fuseRelu } from "./fuse_relu.ts";
+import { fuseTables } from "./fuse_tables.ts";
 import { itaPasses } from "./ita.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import { lowerGather } from "./lower_gather.ts";
@@ -30,13 +31,17 @@ export const standardPasses: readonly Pass[] = [
   fuseRelu,
 ];
 
+/** Rewrites of what no other one has taken: they hide from the others what the tables compute. */
+const lastPasses: readonly Pass[] = [fuseTables];
+
 /**
- * Rewrites for a target: the standard ones, and behind them what its engines ask for.
+ * Rewrites for a target: the standard ones, behind them what its engines ask for, and at last the tables.
  *
  * @param options nodes that such rewrites must leave alone, and who is told why they left others alone
  */
 export function passesFor(target: Target, options: FusionOptions = {}): Pass[] {
-  return [...standardPasses, ...(target.engines.includes("ita") ? itaPasses(target, options) : [])];
+  const ita = target.engines.includes("ita") ? itaPasses(target, options) : [];
+  return [...standardPasses, ...ita, ...lastPasses];
 }
 
 /**

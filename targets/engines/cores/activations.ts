@@ -1,12 +1,21 @@
-// iGELU and iHardswish on the worker cores: a table of 256 values for 8-bit inputs, else computed (kernels/lookup.c).
+// Table lookups on the worker cores (kernels/lookup.c): Lookup, LookupSum, and iGELU and iHardswish of 8-bit inputs;
+// of wider ones they are computed.
 
-import { elementCount } from "../../../src/model/types.ts";
+import { elementCount, type Tensor } from "../../../src/model/types.ts";
 import type { Box, KernelCall, Mapping, NodeView } from "../engine.ts";
 import type { Target } from "../../schema.ts";
 import { estimateCycles, typeCode } from "./kernel_types.ts";
 
 /** Reads a parameter of the node. */
 type Attributes = Readonly<Record<string, number>>;
+
+/** Values of a function of an 8-bit tensor's elements, by their bytes. */
+function byByte(x: Tensor, f: (x: number) => number): number[] {
+  return Array.from({ length: 256 }, (_, byte) => f(x.dtype === "int8" ? (byte << 24) >> 24 : byte));
+}
+
+/** Argument that entry 0 of an operator's table for an 8-bit tensor belongs to. */
+const leastOf = (x: Tensor) => x.dtype === "int8" ? -128 : 0;
 
 /**
  * The call of a table lookup: any function of one 8-bit element.
@@ -19,7 +28,7 @@ export function lookupCall(
   target: Target,
   f: (x: number) => number,
 ): KernelCall {
-  const values = Array.from({ length: 256 }, (_, byte) => f(x!.dtype === "int8" ? (byte << 24) >> 24 : byte));
+  const values = byByte(x!, f);
   const table = y.dtype === "float32"
     ? Float32Array.from(values)
     : y.dtype === "int32"
@@ -34,9 +43,60 @@ export function lookupCall(
     tables: [{ field: "table", data: new Uint8Array(table.buffer) }],
     parameters: { count },
     macs: 0,
-    cycles: estimateCycles({ instructions: count * 7.1 }, target),
+    cycles: estimateCycles({ instructions: count * 4.8 }, target),
   };
 }
+
+/** Lookup: the table is a constant of the network. */
+export const lookupMapping: Mapping = {
+  rejects: () => undefined,
+  cuts: ({ outputs: [y] }) => y.shape.map((_, axis) => ({ axis, granule: 1 })),
+  piece(view, box, target) {
+    const [x, table] = view.inputs as Tensor[];
+    return lookupCall(view, box, target, (value) => table.data![value - leastOf(x)]);
+  },
+};
+
+/** LookupSum: the operands' tables hold bytes above the least term, so that the sum counts from 0. */
+export const lookupSumMapping: Mapping = {
+  rejects({ inputs, outputs: [y] }) {
+    if (y.dtype !== "int8" && y.dtype !== "uint8") return "the result is wider than 8 bits";
+    const wide = inputs.slice(3).some((table) =>
+      table && Math.max(...table.data!) - Math.min(...table.data!) > 255
+    );
+    return wide ? "the terms of an operand span more than 8 bits" : undefined;
+  },
+  cuts: ({ outputs: [y] }) => y.shape.map((_, axis) => ({ axis, granule: 1 })),
+  piece({ node, inputs }, box, target): KernelCall {
+    const [a, b, table, tableA, tableB] = inputs as (Tensor | undefined)[];
+    const first = node.attributes.first as number;
+    const terms = [[a!, tableA], [b!, tableB]].map(([x, own]) => {
+      // int8 operands are added as they are.
+      if (!own && x!.dtype === "int8") return { base: 0 };
+      const values = byByte(x!, own ? (value) => own.data![value - leastOf(x!)] : (value) => value);
+      const base = Math.min(...values);
+      return { base, data: Uint8Array.from(values, (value) => value - base) };
+    });
+    // Both operands with a table, or the first alone, or none: fewer kernels.
+    const swapped = !terms[0].data && terms[1].data;
+    const order = swapped ? [1, 0] : [0, 1];
+    const fields = ["table_a", "table_b"];
+    const count = elementCount(box.shape);
+    const tables = order.flatMap((i, at) =>
+      terms[i].data ? [{ field: fields[at], data: terms[i].data }] : []
+    );
+    return {
+      kernel: ["sum_plain", "sum_table_plain", "sum_tables"][tables.length],
+      source: "lookup.c",
+      reads: order.map((input, at) => ({ field: ["a", "b"][at], input, box })),
+      writes: [{ field: "y", output: 0, box }],
+      tables: [...tables, { field: "table", data: Uint8Array.from(table!.data!, (value) => value & 0xff) }],
+      parameters: { count, first: first - terms[0].base - terms[1].base },
+      macs: 0,
+      cycles: estimateCycles({ instructions: count * [6.9, 8.9, 10.9][tables.length] }, target),
+    };
+  },
+};
 
 /** An activation: its formula for tables, and the kernel that computes it for int32 inputs. */
 function activation(

@@ -1,7 +1,7 @@
 // The worker cores as the compiler sees them: which C kernel serves which operator. One file a family.
 
 import type { EngineMapping } from "../engine.ts";
-import { geluMapping, hardswishMapping } from "./activations.ts";
+import { geluMapping, hardswishMapping, lookupMapping, lookupSumMapping } from "./activations.ts";
 import { integerDivMapping, trueIntegerDivMapping } from "./divisions.ts";
 import { addMapping, clipMapping, mulMapping, reluMapping, subMapping } from "./elementwise.ts";
 import { matmulMapping } from "./matmul.ts";
@@ -41,6 +41,8 @@ export const coresMapping: EngineMapping = {
     ["iLayerNorm", normMapping],
     ["iRMSNorm", normMapping],
     ["iNoNorm", noNormMapping],
+    ["Lookup", lookupMapping],
+    ["LookupSum", lookupSumMapping],
     ["iGELU", geluMapping],
     ["iHardswish", hardswishMapping],
     ["IntegerDiv", integerDivMapping],

@@ -43,6 +43,13 @@ static inline int32_t clip(int32_t value, int32_t low, int32_t high)
  */
 #define STAGE(a, b, c, d) __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : : "memory")
 
+/**
+ * Pins an instruction: the value is made behind all that stands in front and ahead of all that follows. Costs nothing
+ * itself. Where the order of single instructions counts: a load or product can be written back only in a cycle in
+ * which the issuing instruction has no result of its own, a store, a load or a branch (snitch-cluster.md, section 2.1).
+ */
+#define PIN(value) __asm__ volatile("" : "+r"(value) : : "memory")
+
 /** int32 arithmetic that wraps, as the dialect's does; plain signed overflow is undefined in C. */
 static inline int32_t wrap_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 static inline int32_t wrap_sub(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }

@@ -27,6 +27,27 @@ struct lookup_words_args {
 
 void lookup_words(const struct lookup_words_args *args, uint32_t core, uint32_t cores);
 
+/**
+ * y[i] = table[A + B - first] with A = table_a[byte a[i]], B = table_b[byte b[i]], bytes without sign all. sum_plain has
+ * neither table_a nor table_b, sum_table_plain no table_b: there int8 elements are terms themselves.
+ */
+struct sum_tables_args {
+    const uint8_t *a;
+    const uint8_t *b;
+    const uint8_t *table_a;
+    const uint8_t *table_b;
+    const uint8_t *table;
+    uint8_t *y;
+    int32_t count, first;
+};
+
+#define sum_plain_args sum_tables_args
+#define sum_table_plain_args sum_tables_args
+
+void sum_plain(const struct sum_tables_args *args, uint32_t core, uint32_t cores);
+void sum_table_plain(const struct sum_tables_args *args, uint32_t core, uint32_t cores);
+void sum_tables(const struct sum_tables_args *args, uint32_t core, uint32_t cores);
+
 /** iGELU: d = min(|x|, -b) + b, y = x * floor((one + sign(x) * (one - d * d)) / 2). */
 struct gelu_args {
     const int32_t *x;
