@@ -134,9 +134,13 @@ export class IntegerBuilder {
 
   /** Requantises to int8 by about `factor`: an 8-bit multiplier, of which the highest bit is set, and a shift. */
   rescale(name: string, x: TensorName, factor: number): TensorName {
-    const magnitude = Math.abs(factor);
-    const shift = Math.max(0, Math.min(31, Math.floor(Math.log2(255 / magnitude))));
-    const mul = Math.sign(factor) * Math.max(1, Math.min(255, Math.round(magnitude * 2 ** shift)));
+    const shift = Math.max(0, Math.min(31, Math.floor(Math.log2(255 / factor))));
+    const mul = Math.max(1, Math.min(255, Math.round(factor * 2 ** shift)));
+    return this.requantBy(name, x, mul, shift);
+  }
+
+  /** Requantises to int8: x·mul / 2^shift. */
+  requantBy(name: string, x: TensorName, mul: number, shift: number): TensorName {
     const constants = [
       this.constant(`${name}_mul`, [1], Int32Array.of(mul)),
       this.constant(`${name}_add`, [1], Int32Array.of(0)),

@@ -23,6 +23,18 @@ const freeDeviation = 36;
 /** Of a residual's scale by channel: its mean, and how much channels differ from it. With 8 bits it is at most 127. */
 const residualScale = { mean: 106, spread: 10 };
 
+/** Scale of a residual without one: the most that 8 bits hold, so that the weights beside it have most of theirs. */
+const plainResidualScale = 127;
+
+/**
+ * GELU by I-BERT's polynomial for erf (a = -0.2888, b = -1.769) at a scale of 1/32 for input and output: b·√2·32,
+ * 2·32²/0.2888, and a factor that makes the result's scale 1/32 again.
+ *
+ * The result is negated, and the factor is one of those with which ITA's activation unit gives the same for all 256
+ * inputs (ita.md, section 8.3: it makes -GELU, with am 148 and as 21). The weights behind it take care of the sign.
+ */
+export const gelu = { b: -80, one: 7091, mul: -148, shift: 20 } as const;
+
 /** Units of a logit's standard deviation in its row. In this softmax one unit is a factor of two. */
 const logitDeviation = 4.8;
 
@@ -73,8 +85,9 @@ export class TransformerBuilder {
     let deviation = freeDeviation;
     if (residual) {
       const energy = xs.reduce((sum, x, i) => sum + depths[i] * meanSquare(net.samplesOf(x)), 0);
-      const wanted = residual.ratio * residualScale.mean * Math.sqrt(meanSquare(net.samplesOf(residual.x)));
-      deviation = wanted / Math.sqrt(energy);
+      const scale = residual.byChannel ? residualScale.mean : plainResidualScale;
+      const wanted = residual.ratio * scale * Math.sqrt(meanSquare(net.samplesOf(residual.x)));
+      deviation = Math.min(freeDeviation, wanted / Math.sqrt(energy));
     }
     const terms = xs.map((x, i) => {
       const part = xs.length === 1 ? name : `${name}_part${i}`;
@@ -93,6 +106,25 @@ export class TransformerBuilder {
   /** Requantises so that `peak` holds all magnitudes but outliers. */
   activation(name: string, x: TensorName, peak = 127): TensorName {
     return this.net.rescale(name, x, peak / magnitude(this.net.samplesOf(x), 1 - clippedPart));
+  }
+
+  /** Row i of the result is row i + offset of x [1, rows, columns], zero where there is none. */
+  shiftedRows(name: string, x: TensorName, offset: number): TensorName {
+    const { net } = this;
+    const [, rows, columns] = net.shapeOf(x);
+    const part = net.apply("Slice", `${name}_slice`, [x], {
+      starts: [0, Math.max(0, offset), 0],
+      steps: [1, 1, 1],
+      sizes: [1, rows - Math.abs(offset), columns],
+    });
+    const pads = [0, Math.max(0, -offset), 0, 0, Math.max(0, offset), 0];
+    return net.apply("Pad", name, [part], { pads, value: 0 });
+  }
+
+  /** GELU of the values in units of 1/32, in the same units, negated; see {@link gelu}. */
+  gelu(name: string, x: TensorName): TensorName {
+    const { b, one, mul, shift } = gelu;
+    return this.net.requantBy(`${name}_requant`, this.net.apply("iGELU", name, [x], { b, one }), mul, shift);
   }
 
   /** max(x, 0). */
@@ -154,10 +186,41 @@ export class TransformerBuilder {
     return net.apply("Reshape", `${name}_joined`, [merged], { shape: [1, tokens, channels] });
   }
 
+  /**
+   * A layer of a transformer whose branches start with LayerNorm: x + attention(norm(x)), then x + network(norm(x)),
+   * the network of two products with GELU between them. LayerScale, where the model has it, is in the weights.
+   *
+   * The inner width of the network is cut in two, because ITA accumulates over at most 15 tiles of 64: each half adds
+   * its part to the residual, and the bias is divided over both.
+   */
+  preNormLayer(
+    name: string,
+    x: TensorName,
+    { heads, feedForward, keyBias }: { heads: number; feedForward: number; keyBias: boolean },
+  ): TensorName {
+    const channels = this.net.shapeOf(x).at(-1)!;
+    const added = (what: string, branch: TensorName, to: TensorName, ratio: number) =>
+      this.linear(`${name}_${what}`, branch, channels, { residual: { x: to, byChannel: false, ratio } });
+
+    const normed = this.layerNorm(`${name}_attention_norm`, x);
+    const attended = this.attention(`${name}_attention`, [
+      this.linear(`${name}_query`, normed, channels),
+      this.linear(`${name}_key`, normed, channels, { bias: keyBias }),
+      this.linear(`${name}_value`, normed, channels),
+    ], heads);
+    let y = added("attention_output", attended, x, 1);
+    const inner = this.layerNorm(`${name}_network_norm`, y);
+    for (const half of ["a", "b"]) {
+      const wide = this.linear(`${name}_inner_${half}`, inner, feedForward / 2);
+      y = added(`outer_${half}`, this.gelu(`${name}_gelu_${half}`, wide), y, 1.25);
+    }
+    return y;
+  }
+
   #residualScales(name: string, columns: number, byChannel: boolean): TensorName {
     const { mean, spread } = residualScale;
     const scale = () => Math.max(1, Math.min(127, Math.round(mean + this.#random.normal(spread))));
-    const data = Int8Array.from({ length: byChannel ? columns : 1 }, byChannel ? scale : () => mean);
+    const data = byChannel ? Int8Array.from({ length: columns }, scale) : Int8Array.of(plainResidualScale);
     return this.net.constant(`${name}_scale`, [data.length], data);
   }
 

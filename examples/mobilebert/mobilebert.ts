@@ -46,20 +46,11 @@ export function buildMobileBert(
 /** Word embeddings of three neighbours to the hidden width; positions are added, and NoNorm follows. */
 function embeddings(builder: TransformerBuilder, x: TensorName): TensorName {
   const { net } = builder;
-  const { tokens, embedding, hidden } = mobileBertSizes;
-  // Shifted by one token, zeros behind the end and in front of the start.
-  const shifted = (name: string, start: number, before: number) => {
-    const part = net.apply("Slice", `${name}_slice`, [x], {
-      starts: [0, start, 0],
-      steps: [1, 1, 1],
-      sizes: [1, tokens - 1, embedding],
-    });
-    return net.apply("Pad", name, [part], { pads: [0, before, 0, 0, 1 - before, 0], value: 0 });
-  };
-  const trigram = net.apply("Concat", "trigram", [shifted("next", 1, 0), x, shifted("previous", 0, 1)], {
-    axis: 2,
-  });
-  const words = builder.linear("embedding", trigram, hidden);
+  const { tokens, hidden } = mobileBertSizes;
+  // The model joins next, this and previous token, zeros beyond the ends, and multiplies by one matrix: a sum of three
+  // products.
+  const neighbours = [builder.shiftedRows("next", x, 1), x, builder.shiftedRows("previous", x, -1)];
+  const words = builder.linearSum("embedding", neighbours, hidden);
   // Position and token type together, with NoNorm's beta; gamma is in the weights and in this table.
   const positions = builder.constant("positions", [1, tokens, hidden], 20);
   return builder.activation("embedding_norm", net.apply("Add", "embedding_positions", [words, positions]));
