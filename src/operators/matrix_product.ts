@@ -1,7 +1,7 @@
 // The matrix product that MatMul, Gemm and RequantizedMatMul share: shapes, range, exact accumulators.
 
 import { AttoflowError } from "../../targets/errors.ts";
-import { elementCount, type Range } from "../model/types.ts";
+import { elementCount, type Range, type TensorData } from "../model/types.ts";
 import { isNarrow, type MatrixView, multiplyNarrow } from "./narrow_product.ts";
 import type { Operand, TensorType, Value } from "./operator.ts";
 import { asInt32, productRange, repeatRange } from "./ranges.ts";
@@ -60,10 +60,21 @@ export function productInterval(a: Operand, b: Operand, { transA, transB }: Tran
   return repeatRange(productRange(a.range, b.range), k);
 }
 
+/** Intervals by the elements of a constant: a model is inferred again behind each pass. */
+const intervals = new WeakMap<TensorData, Map<string, Range>>();
+
 /** Widest sum of a constant matrix's rows (columns if `columns`), each element times any value of `x`. */
-function constantInterval(matrix: Operand, x: Range, columns: boolean): Range {
-  const data = matrix.data!;
-  const [rows, width] = matrix.shape.slice(-2);
+function constantInterval({ data, shape }: Operand, x: Range, columns: boolean): Range {
+  const [rows, width] = shape.slice(-2);
+  const known = intervals.get(data!) ?? new Map<string, Range>();
+  intervals.set(data!, known);
+  const key = `${rows} ${width} ${columns} ${x.min} ${x.max}`;
+  const interval = known.get(key) ?? widestSums(data!, rows, width, x, columns);
+  known.set(key, interval);
+  return interval;
+}
+
+function widestSums(data: TensorData, rows: number, width: number, x: Range, columns: boolean): Range {
   const sums = columns ? width : rows;
   let min = Infinity;
   let max = -Infinity;

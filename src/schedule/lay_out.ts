@@ -140,7 +140,7 @@ function taskOf({ call, operands }: Piece, engine: EngineName, inSlot: (slot: Sl
     pointers: Object.fromEntries(pointers),
     parameters: call.parameters,
     macs: call.macs,
-    cycles: call.cycles,
+    cycles: call.kernelCycles ?? call.cycles,
   };
 }
 

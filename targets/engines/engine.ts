@@ -107,8 +107,10 @@ export interface KernelCall {
   readonly parameters: Readonly<Record<string, number>>;
   /** Multiply-accumulates of the piece. */
   readonly macs: number;
-  /** Estimated cycles on this engine, operands in L1. */
+  /** Estimated cycles on this engine, operands in L1. Where there are jobs, theirs; the kernel's come on top. */
   readonly cycles: number;
+  /** Estimated cycles of the kernel behind jobs; where there are none, `cycles` are the kernel's. */
+  readonly kernelCycles?: number;
 }
 
 /** How an output axis may be cut into pieces. Axes of output 0. */
