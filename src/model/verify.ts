@@ -5,7 +5,15 @@ import { inferNode, nodeText, operatorNamed } from "../operators/registry.ts";
 import { dataRange, within } from "../operators/ranges.ts";
 import { sameShape, shapeText } from "../operators/shapes.ts";
 import { printName, printType } from "./print.ts";
-import { elementCount, integerLimits, type Model, type Node, type Tensor } from "./types.ts";
+import {
+  elementCount,
+  integerLimits,
+  type Model,
+  type Node,
+  type Range,
+  type Tensor,
+  type TensorData,
+} from "./types.ts";
 
 /**
  * Checks a model: every tensor's type, data and range; nodes in order, known, well attributed, with one producer
@@ -46,12 +54,21 @@ function* tensorProblems(model: Model): Iterable<string> {
   }
 }
 
+/** Ranges of elements that were looked at: a model is checked behind each pass, and its constants stay. */
+const seen = new WeakMap<TensorData, Range>();
+
+function rangeOf(data: TensorData): Range {
+  const range = seen.get(data) ?? dataRange(data);
+  seen.set(data, range);
+  return range;
+}
+
 function* dataProblems(tensor: Tensor, says: (problem: string) => string): Iterable<string> {
   const { data, dtype, shape, range } = tensor;
   if (!data) return;
   if (!(data instanceof arrays[dtype])) yield says("has data of another type");
   if (data.length !== elementCount(shape)) yield says(`has ${data.length} elements of data`);
-  else if (data.length > 0 && dtype !== "float32" && !within(dataRange(data), range)) {
+  else if (data.length > 0 && dtype !== "float32" && !within(rangeOf(data), range)) {
     yield says("has data outside its range");
   }
 }
