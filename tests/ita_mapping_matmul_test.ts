@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { parameterTensor } from "../src/operators/ranges.ts";
 import { itaMapping } from "../targets/engines/ita/mapping.ts";
 import { Random, randomTensor } from "./cores_harness.ts";
-import { PieceMachine, piecesOf, referenceOf, targetWith, type TestValue, viewOf } from "./ita_pieces.ts";
+import {
+  clearTiles,
+  PieceMachine,
+  piecesOf,
+  referenceOf,
+  targetWith,
+  type TestValue,
+  viewOf,
+} from "./ita_pieces.ts";
 
 const int8 = { min: -128, max: 127 };
 
@@ -43,6 +51,7 @@ function randomCase(random: Random): Case {
   if (random.chance(0.5)) fronts.reverse();
   const a = randomTensor(random, [...fronts[0], ...swap(m, k, transA)], int8, { constant: constant === "a" });
   const b = randomTensor(random, [...fronts[1], ...swap(k, n, transB)], int8, { constant: constant === "b" });
+  if (constant !== "none" && random.chance(0.4)) clearTiles(random, constant === "a" ? a : b, 0.4);
   const shape = [...batch, m, n];
   const rank = shape.length;
 

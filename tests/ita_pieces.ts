@@ -44,6 +44,20 @@ export interface TestValue {
   readonly data: NonNullable<Tensor["data"]>;
 }
 
+/** Sets tiles of a constant's matrices to zero, each with some probability. */
+export function clearTiles(random: Random, { tensor, data }: TestValue, probability: number): void {
+  const [rows, columns] = tensor.shape.slice(-2);
+  const cleared = new Map<string, boolean>();
+  for (let i = 0; i < data.length; i++) {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    const tile = `${Math.floor(i / rows / columns)} ${Math.floor(row % rows / 64)} ${
+      Math.floor(column / 64)
+    }`;
+    if (!cleared.has(tile)) cleared.set(tile, random.chance(probability));
+    if (cleared.get(tile)) data[i] = 0;
+  }
+}
+
 /** The view of a node, its result's type inferred. */
 export function viewOf(
   operator: string,

@@ -13,7 +13,15 @@ import { passesFor, rewrite, standardPasses } from "../src/passes/pipeline.ts";
 import type { NodeView } from "../targets/engines/engine.ts";
 import { itaMapping } from "../targets/engines/ita/mapping.ts";
 import { Random, randomTensor } from "./cores_harness.ts";
-import { PieceMachine, piecesOf, referenceOf, targetWith, type TestValue, viewOf } from "./ita_pieces.ts";
+import {
+  clearTiles,
+  PieceMachine,
+  piecesOf,
+  referenceOf,
+  targetWith,
+  type TestValue,
+  viewOf,
+} from "./ita_pieces.ts";
 import { apply, constant, input, parameter } from "./operators.ts";
 
 const int8 = { min: -128, max: 127 };
@@ -73,20 +81,6 @@ Deno.test("RequantizedProductSum: its interval, its multiply-accumulates, and op
   );
   assert.throws(() => infer([tensor([5, 4]), tensor([4])], ["diagonal"]), /must be constant/);
 });
-
-/** Sets tiles of a constant to zero, each with some probability. */
-function clearTiles(random: Random, { tensor, data }: TestValue, probability: number): void {
-  const [rows, columns] = tensor.shape.slice(-2);
-  const cleared = new Map<string, boolean>();
-  for (let i = 0; i < data.length; i++) {
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    const tile = `${Math.floor(i / rows / columns)} ${Math.floor(row % rows / 64)} ${
-      Math.floor(column / 64)
-    }`;
-    if (!cleared.has(tile)) cleared.set(tile, random.chance(probability));
-    if (cleared.get(tile)) data[i] = 0;
-  }
-}
 
 Deno.test("random sums, with tiles that are zero: what the operator says", async () => {
   const target = await targetWith();
