@@ -13,6 +13,7 @@ import type { Target } from "../../targets/schema.ts";
 import { generate } from "../generate.ts";
 import { exportModel } from "../onnx/export.ts";
 import { benchItaWorkloads } from "./bench_ita.ts";
+import { benchNetworks, networksFields } from "./bench_networks.ts";
 import { defineCommand, plain } from "./command.ts";
 import { compilerOption, jsonOption, targetOption } from "./options.ts";
 import { grouped, print, printJson, tableLines } from "./output.ts";
@@ -49,15 +50,17 @@ export const benchCommand = defineCommand("bench", {
   details:
     "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
     "target, the time that the emulator takes for it and the instructions that it emulates in a second.",
-  examples: ["bench", "bench --ita", "bench --cc clang --json"],
+  examples: ["bench", "bench --ita", "bench --networks", "bench --cc clang --json"],
 }, {
   target: targetOption,
   cc: compilerOption,
   ita: itaOption,
+  ...networksFields,
   json: jsonOption,
-}, async ({ target: name, cc, ita: onlyIta, json }) => {
+}, async ({ target: name, cc, ita: onlyIta, networks: onlyNetworks, network, json }) => {
   const target = await loadTarget(name);
   await ensureCompiler();
+  if (onlyNetworks || network) return await benchNetworks({ target, cc, network }, json) ? 0 : 1;
   if (onlyIta) {
     if (!target.ita) throw new AttoflowError("the target has no ITA", { where: target.name });
     await benchItaWorkloads(target, cc, json);
