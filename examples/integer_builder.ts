@@ -145,12 +145,17 @@ export class IntegerBuilder {
       this.constant(`${name}_mul`, [1], Int32Array.of(mul)),
       this.constant(`${name}_add`, [1], Int32Array.of(0)),
     ];
-    return this.apply("RequantShift", name, [x, ...constants], {
-      axis: -1,
-      shift,
-      signed: true,
-      levels: 256,
-    });
+    const attributes = { axis: -1, shift, signed: true, levels: 256 };
+    const result = this.apply("RequantShift", name, [x, ...constants], attributes);
+    this.#release(x);
+    return result;
+  }
+
+  /** Drops the samples of accumulators: once requantised nobody wants them, and they are what takes the memory. */
+  #release(x: TensorName): void {
+    if (this.#tensors.get(x)!.dtype !== "int32" || !this.#samples.delete(x)) return;
+    const producer = this.#nodes.findLast(({ outputs }) => outputs[0] === x);
+    for (const input of producer?.inputs ?? []) this.#release(input);
   }
 
   /** x · weights + bias, requantised: a linear layer with random parameters. */
