@@ -3,7 +3,7 @@
 
 import { AttoflowError } from "../../targets/errors.ts";
 
-/** A program to measure with: images with little and with much work, for QEMU's virt machine. */
+/** A program to measure with: images with little and with much work. */
 export interface SpeedProgram {
   readonly name: string;
   readonly small: string;
@@ -16,7 +16,11 @@ export interface SpeedOptions {
   readonly repeats: number;
   /** Runs an image on the emulator to be measured: a command and its arguments, without the image's path. */
   readonly emulator: readonly string[];
-  /** QEMU's command. */
+}
+
+/** The same beside QEMU. */
+export interface ComparisonOptions extends SpeedOptions {
+  /** QEMU's command; without one only the emulator is measured. */
   readonly qemu?: string;
 }
 
@@ -29,15 +33,32 @@ export interface SpeedFigure {
   readonly steady: number;
 }
 
-/** One program, on both. */
+/** One program, on the emulator and, where it is there, on QEMU. */
 export interface SpeedRow {
   readonly program: string;
   /** Instructions of the run with much work. */
   readonly instructions: number;
   readonly emulator: SpeedFigure;
-  readonly qemu: SpeedFigure;
-  /** How many times as fast as QEMU: steady state, whole run, run with little work. */
-  readonly ratio: { readonly steady: number; readonly whole: number; readonly small: number };
+  readonly qemu?: SpeedFigure;
+  /** How many times as fast as QEMU: steady state, whole run with much work, run with little work. */
+  readonly ratio?: { readonly steady: number; readonly whole: number; readonly small: number };
+}
+
+/** Several harts on one machine. */
+export interface HartsFigure extends SpeedFigure {
+  /** Instructions of all harts together, and cycles of the machine, in the run with much work. */
+  readonly instructions: number;
+  readonly cycles: number;
+}
+
+/** A program that ends soon. CPU seconds of whole processes, from their start to the result. */
+export interface FirstResult {
+  readonly instructions: number;
+  /** With nothing in the cache, and with what runs before have kept. */
+  readonly cold: number;
+  readonly warm: number;
+  /** Of QEMU, where it is there. */
+  readonly qemu?: number;
 }
 
 /** What `speed_guest.ts` says of a run, one line. */
@@ -92,7 +113,7 @@ export async function cpuSeconds(command: readonly string[]): Promise<Process> {
   return { cpu: user + system, output: decoder.decode(result.stdout) };
 }
 
-/** Whether QEMU is there. */
+/** QEMU's command, if it can be started. */
 export async function findQemu(qemu = "qemu-system-riscv32"): Promise<string | undefined> {
   try {
     const { success } = await new Deno.Command(qemu, { args: ["--version"], stdout: "null", stderr: "null" })
@@ -109,67 +130,119 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+/** What an image did in a process of its own. */
+interface Run {
+  readonly cpu: number;
+  readonly console: string;
+}
+
+/** Runs an image on the emulator. Throws {@link AttoflowError} if it fails. */
+async function runGuest(command: readonly string[], image: string): Promise<Run & GuestRun> {
+  const { cpu, output } = await cpuSeconds([...command, image]);
+  const guest = JSON.parse(output) as GuestRun;
+  if (guest.exitCode !== 0) {
+    throw new AttoflowError(`the program ended with exit code ${guest.exitCode}`, { where: image });
+  }
+  return { ...guest, cpu, console: guest.console.trim() };
+}
+
+const qemuArguments = ["-M", "virt", "-display", "none", "-serial", "stdio", "-bios", "none", "-kernel"];
+
+/** Runs an image on QEMU's virt machine. Throws {@link AttoflowError} if QEMU fails, or prints something else. */
+async function runQemu(qemu: string, image: string, expected: string): Promise<number> {
+  const { cpu, output } = await cpuSeconds([qemu, ...qemuArguments, image]);
+  if (output.trim() === expected) return cpu;
+  throw new AttoflowError(`the emulator computed ${expected}, QEMU ${output.trim()}`, { where: image });
+}
+
+function figureOf(small: readonly number[], big: readonly number[], instructions: number): SpeedFigure {
+  const whole = median(big), few = median(small);
+  return { whole, small: few, steady: instructions / (whole - few) };
+}
+
 /**
- * Measures the programs one after the other; the runs of both emulators alternate, so that a busy machine is busy for
- * both.
+ * Measures the programs one after the other, images for QEMU's virt machine; the runs of both emulators alternate, so
+ * that a busy machine is busy for both.
  *
  * @throws {AttoflowError} if a run fails, or the two do not compute the same
  */
 export async function* measureSpeed(
   programs: readonly SpeedProgram[],
-  { repeats, emulator, qemu = "qemu-system-riscv32" }: SpeedOptions,
+  { repeats, emulator, qemu }: ComparisonOptions,
 ): AsyncGenerator<SpeedRow> {
-  const qemuCommand = [
-    qemu,
-    "-M",
-    "virt",
-    "-display",
-    "none",
-    "-serial",
-    "stdio",
-    "-bios",
-    "none",
-    "-kernel",
-  ];
   for (const { name, small, big } of programs) {
-    const times = { ours: [[], []] as number[][], theirs: [[], []] as number[][] };
-    const instructions: number[] = [];
+    const ours: number[][] = [[], []], theirs: number[][] = [[], []], instructions: number[] = [];
     for (let i = 0; i < repeats; i++) {
       for (const [k, image] of [small, big].entries()) {
-        const ours = await cpuSeconds([...emulator, image]),
-          theirs = await cpuSeconds([...qemuCommand, image]);
-        const guest = JSON.parse(ours.output) as GuestRun;
-        if (guest.exitCode !== 0 || guest.console.trim() !== theirs.output.trim()) {
-          throw new AttoflowError(
-            `the emulator computed ${guest.console.trim()}, QEMU ${theirs.output.trim()}`,
-            {
-              where: image,
-            },
-          );
-        }
-        instructions[k] = guest.instructions;
-        times.ours[k].push(ours.cpu);
-        times.theirs[k].push(theirs.cpu);
+        const run = await runGuest(emulator, image);
+        instructions[k] = run.instructions;
+        ours[k].push(run.cpu);
+        if (qemu !== undefined) theirs[k].push(await runQemu(qemu, image, run.console));
       }
     }
-    const figure = ([few, many]: number[][]): SpeedFigure => ({
-      whole: median(many),
-      small: median(few),
-      steady: (instructions[1] - instructions[0]) / (median(many) - median(few)),
-    });
-    const ours = figure(times.ours), theirs = figure(times.theirs);
+    const work = instructions[1] - instructions[0];
+    const own = figureOf(ours[0], ours[1], work);
+    const other = qemu === undefined ? undefined : figureOf(theirs[0], theirs[1], work);
     yield {
       program: name,
       instructions: instructions[1],
-      emulator: ours,
-      qemu: theirs,
-      ratio: {
-        steady: ours.steady / theirs.steady,
-        whole: theirs.whole / ours.whole,
-        small: theirs.small / ours.small,
-      },
+      emulator: own,
+      ...(other && {
+        qemu: other,
+        ratio: {
+          steady: own.steady / other.steady,
+          whole: other.whole / own.whole,
+          small: other.small / own.small,
+        },
+      }),
     };
   }
+}
+
+/** Measures a program for several harts. Throws {@link AttoflowError} if a run fails. */
+export async function measureHarts(
+  { small, big }: SpeedProgram,
+  { repeats, emulator }: SpeedOptions,
+): Promise<HartsFigure> {
+  const few: number[] = [], many: number[] = [];
+  let work = 0, instructions = 0, cycles = 0;
+  for (let i = 0; i < repeats; i++) {
+    const short = await runGuest(emulator, small), long = await runGuest(emulator, big);
+    few.push(short.cpu);
+    many.push(long.cpu);
+    ({ instructions, cycles } = long);
+    work = instructions - short.instructions;
+  }
+  return { ...figureOf(few, many, work), instructions, cycles };
+}
+
+/**
+ * Measures how soon a short program's result is there.
+ *
+ * @param folder an empty folder for what the runs keep
+ * @throws {AttoflowError} if a run fails, or the two do not compute the same
+ */
+export async function measureFirstResult(
+  image: string,
+  folder: string,
+  { repeats, emulator, qemu }: ComparisonOptions,
+): Promise<FirstResult> {
+  const cold: number[] = [], warm: number[] = [], theirs: number[] = [];
+  let instructions = 0;
+  for (let i = 0; i < repeats; i++) {
+    const command = [...emulator, "--cache", `${folder}/${i}`];
+    const first = await runGuest(command, image), second = await runGuest(command, image);
+    cold.push(first.cpu);
+    warm.push(second.cpu);
+    ({ instructions } = second);
+    if (qemu !== undefined) theirs.push(await runQemu(qemu, image, second.console));
+  }
+  return {
+    instructions,
+    cold: median(cold),
+    warm: median(warm),
+    ...(theirs.length > 0 && { qemu: median(theirs) }),
+  };
 }
 
 /** Geometric mean. */

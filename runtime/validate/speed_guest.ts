@@ -1,7 +1,7 @@
 // Runs one ELF on fast timing, in a process of its own, and prints what came of it as one line of JSON (`GuestRun`).
-// Arguments: [--target NAME] [--no-cache] [--quantum CYCLES] IMAGE.elf
+// Arguments: [--target NAME] [--no-cache | --cache FOLDER] [--quantum CYCLES] IMAGE.elf
 
-import { userCache } from "../cache.ts";
+import { FolderCache, userCache } from "../cache.ts";
 import { loadKeptTarget } from "../host/kept_target.ts";
 import { readElf } from "../image/elf.ts";
 import { FastHarts } from "../soc/fast_harts.ts";
@@ -14,7 +14,8 @@ for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
   options.set(name, name === "--no-cache" ? "" : rest.shift() ?? "");
 }
 
-const cache = options.has("--no-cache") ? undefined : userCache();
+const folder = options.get("--cache");
+const cache = options.has("--no-cache") ? undefined : folder ? new FolderCache(folder) : userCache();
 const target = await loadKeptTarget(options.get("--target") ?? "virt", cache);
 const quantum = options.get("--quantum");
 const engine = new FastHarts(target, {

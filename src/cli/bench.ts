@@ -5,6 +5,7 @@ import { conv, gemm, type KernelExample, softmax } from "../../examples/kernels.
 import { EmulatorTransport } from "../../runtime/host/emulator.ts";
 import { readGeneratedImage } from "../../runtime/host/folder.ts";
 import { openSession } from "../../runtime/host/open.ts";
+import { engineFor } from "../../runtime/host/timing.ts";
 import { benchIta, itaBenchLine } from "../../targets/engines/ita/bench.ts";
 import { flag, withDefault } from "@optique/core";
 import { AttoflowError } from "../../targets/errors.ts";
@@ -12,6 +13,7 @@ import { loadTarget } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
 import { generate } from "../generate.ts";
 import { exportModel } from "../onnx/export.ts";
+import { benchEmulator, emulatorFields } from "./bench_emulator.ts";
 import { benchItaWorkloads } from "./bench_ita.ts";
 import { benchNetworks, networksFields } from "./bench_networks.ts";
 import { defineCommand, plain } from "./command.ts";
@@ -19,6 +21,7 @@ import { compilerOption, jsonOption, targetOption } from "./options.ts";
 import { grouped, print, printJson, tableLines } from "./output.ts";
 import { ensureCompiler } from "./setup.ts";
 import { withTemporaryFolder } from "./temporary.ts";
+import { type MachineTiming, machineTiming, timingFields } from "./timing_options.ts";
 
 /** Host seconds for which a network is measured, behind a first inference that does not count. */
 const seconds = 1;
@@ -49,18 +52,33 @@ export const benchCommand = defineCommand("bench", {
   summary: "Measure the emulator and whole inferences.",
   details:
     "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
-    "target, the time that the emulator takes for it and the instructions that it emulates in a second.",
-  examples: ["bench", "bench --ita", "bench --networks", "bench --cc clang --json"],
+    "target, the time that the emulator takes for it and the instructions that it emulates in a second, under the " +
+    "timing that --timing says.",
+  examples: [
+    "bench",
+    "bench --timing fast",
+    "bench --ita",
+    "bench --networks",
+    "bench --emulator --json",
+    "bench --cc clang --json",
+  ],
 }, {
   target: targetOption,
   cc: compilerOption,
   ita: itaOption,
   ...networksFields,
+  ...emulatorFields,
+  ...timingFields,
   json: jsonOption,
-}, async ({ target: name, cc, ita: onlyIta, networks: onlyNetworks, network, json }) => {
+}, async ({ target: name, cc, ita: onlyIta, networks: onlyNetworks, network, emulator, json, ...timing }) => {
   const target = await loadTarget(name);
+  const machine = machineTiming(timing);
   await ensureCompiler();
   if (onlyNetworks || network) return await benchNetworks({ target, cc, network }, json) ? 0 : 1;
+  if (emulator) {
+    await benchEmulator(cc, json);
+    return 0;
+  }
   if (onlyIta) {
     if (!target.ita) throw new AttoflowError("the target has no ITA", { where: target.name });
     await benchItaWorkloads(target, cc, json);
@@ -76,7 +94,7 @@ export const benchCommand = defineCommand("bench", {
   const measurements = await withTemporaryFolder(async (folder) => {
     const done: Measurement[] = [];
     for (const [i, network] of networks.entries()) {
-      done.push(await measure(network, target, `${folder}/${i}`, cc));
+      done.push(await measure(network, target, `${folder}/${i}`, cc, machine));
       if (json) printJson({ type: "network", ...done[i] });
     }
     return done;
@@ -96,11 +114,12 @@ async function measure(
   target: Target,
   folder: string,
   cc: string | undefined,
+  { timing, cache }: MachineTiming,
 ): Promise<Measurement> {
   const bytes = exportModel(model);
   await generate({ bytes, import: { name: model.name, softmaxShift: 0 }, target, out: folder, cc });
   const generated = await readGeneratedImage(folder);
-  const transport = new EmulatorTransport(target);
+  const transport = new EmulatorTransport(target, { engine: engineFor(target, timing, { cache }) });
   const counts = () => {
     const harts = transport.statistics();
     return { instructions: harts.reduce((sum, hart) => sum + hart.instructions, 0), cycles: harts[0].cycles };

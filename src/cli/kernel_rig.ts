@@ -123,7 +123,9 @@ async function build(
     ...sources,
   ], directory);
   if (answer?.code !== 0) {
-    throw new AttoflowError(`the bench of the kernels cannot be built: ${answer?.errors.slice(0, 2000) ?? command}`);
+    throw new AttoflowError(
+      `the bench of the kernels cannot be built: ${answer?.errors.slice(0, 2000) ?? command}`,
+    );
   }
   return readElf(await Deno.readFile(`${directory}/rig.elf`), "the kernels' bench");
 }
