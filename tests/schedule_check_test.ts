@@ -38,11 +38,13 @@ function withStep(find: (step: Step) => boolean, change: (step: Step) => Step): 
 const good = goodProgram();
 
 function isLoad(step: Step): boolean {
-  return step.engine === "dma" && step.brings !== undefined && step.layer === 1 && step.transfers.length > 0;
+  return step.engine === "dma" && step.layer === 1 &&
+    step.transfers.some((transfer) => good.buffers.get(transfer.destination.buffer)!.memory === "l1");
 }
 
 function isStore(step: Step): boolean {
-  return step.engine === "dma" && step.brings === undefined && step.layer === 1;
+  return step.engine === "dma" && step.layer === 1 &&
+    step.transfers.some((transfer) => good.buffers.get(transfer.source.buffer)!.memory === "l1");
 }
 
 function withTransfers(step: Step, change: (transfers: readonly Transfer[]) => readonly Transfer[]): Step {

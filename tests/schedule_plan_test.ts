@@ -86,7 +86,7 @@ Deno.test("steps: where moving takes the time, the DMA runs ahead of the workers
     i > 0 && step.engine === "dma" && step.brings !== undefined
   );
   assert.equal(secondLoad < steps.findIndex((step) => (step.after.cores ?? 0) > 0), true);
-  assert.equal(tasks[0].after.dma, 1);
+  assert.equal(tasks[0].after.dma, 2); // its operand and its args
   for (const step of steps) assert.equal(step.start <= step.end, true);
 });
 

@@ -1,25 +1,13 @@
-// Gives a layer its addresses in L1 and its work as a list of drafts: what each engine is to do, in an order in
-// which it could be done one after the other. When each draft starts is decided later (order.ts).
+// Turns units of work into drafts of steps, with the places of their operands in L1 filled in. When each draft starts
+// is decided later (order.ts).
 
 import { jobDuration } from "../../targets/engines/ita/timing.ts";
 import { transfersCycles } from "../../targets/engines/dma/timing.ts";
-import type { AcceleratorJob, AcceleratorSequence, OperandPlace } from "../../targets/engines/engine.ts";
 import type { Target } from "../../targets/schema.ts";
-import { aligned } from "./budget.ts";
 import type { Rows } from "./boxes.ts";
-import type { Move, Piece, Slot } from "./pieces.ts";
-import type {
-  Buffer,
-  EngineName,
-  Job,
-  JobStep,
-  MoveStep,
-  Operand,
-  Place,
-  Task,
-  TaskStep,
-  Transfer,
-} from "./program.ts";
+import type { Content, Use } from "./contents.ts";
+import type { Job, JobStep, MoveStep, Operand, Place, Task, TaskStep, Transfer } from "./program.ts";
+import type { JobWork, TaskWork, Unit } from "./units.ts";
 
 /** A step before it has its time. */
 export type Draft =
@@ -27,86 +15,11 @@ export type Draft =
   & (Timeless<MoveStep> | Timeless<TaskStep> | Timeless<JobStep>);
 type Timeless<S> = Omit<S, "after" | "start" | "end">;
 
-/** Where things outside the layer lie. */
-export interface Homes {
-  /** Place of a tensor in L2. */
-  tensor(name: string): Place;
-  /** Place of a table among the constants. */
-  table(data: Uint8Array): Place;
-}
-
-/** Jobs of one draft at most: between two of them the conductor can do other things. */
-const jobsPerDraft = 2;
-
-/** The buffers of a layer's slots, one behind the other from the start of the arena. */
-export function slotBuffers(index: number, slots: readonly Slot[]): Map<Slot, Buffer> {
-  const buffers = new Map<Slot, Buffer>();
-  let end = 0;
-  for (const slot of slots) {
-    buffers.set(slot, {
-      name: `L${index}.${slot.field}.${slot.index}`,
-      kind: slot.kind,
-      memory: "l1",
-      offset: end,
-      bytes: slot.bytes,
-      lifetime: { first: index, last: index },
-    });
-    end += aligned(slot.bytes);
-  }
-  return buffers;
-}
-
-/** The work of layer `index`, piece by piece: load, jobs, kernel, store. */
-export function draftsOf(
-  index: number,
-  engine: EngineName,
-  pieces: readonly Piece[],
-  buffers: ReadonlyMap<Slot, Buffer>,
-  homes: Homes,
-  target: Target,
-): Draft[] {
-  const inSlot = (slot: Slot, offset = 0): Place => ({ buffer: buffers.get(slot)!.name, offset });
-  const move = (moves: readonly Move[], store: boolean, brings?: Task): Draft[] => {
-    const transfers = moves.flatMap((move) => transfersOf(move, inSlot, homes, store));
-    if (transfers.length === 0 && !brings) return [];
-    const shapes = transfers.map(({ bytes, rows }) => ({ bytes, rows, toOutside: store }));
-    if (brings) shapes.push({ bytes: argsBytes(brings), rows: 1, toOutside: false });
-    const cycles = transfersCycles(shapes, target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
-    return [{ engine: "dma", layer: index, transfers, brings, cycles }];
-  };
-  /** As single steps: the accelerator can begin with the first tiles, and give back those it is done with. */
-  const moveTiles = (moves: readonly Move[], store: boolean): Draft[] => {
-    const parts = moves.flatMap((each) =>
-      each.rows.flatMap(split).map((rows) => ({ ...each, rows: [rows] }))
-    );
-    // What goes to one slot keeps its order: it may be cleared before it is filled.
-    const bySlot = [...Map.groupBy(parts, ({ slot }) => slot).values()];
-    return interleaved(bySlot).flatMap((part) => move([part], store));
-  };
-  return pieces.flatMap((piece): Draft[] => {
-    const task = piece.call.kernel === "" ? undefined : taskOf(piece, engine, inSlot);
-    const jobs = chained(
-      (piece.call.accelerator ?? []).map((sequence) => jobsOf(sequence, piece, inSlot, target)),
-    );
-    const tiled = jobs.length > 0;
-    return [
-      ...(tiled ? moveTiles(piece.loads, false) : []),
-      ...move(tiled ? [] : piece.loads, false, task),
-      ...jobs.flatMap((sequence) => chunks(sequence, jobsPerDraft)).map((jobs): Draft => ({
-        engine: "ita",
-        layer: index,
-        jobs,
-        cycles: jobs.reduce((sum, job) => sum + job.cycles, 0),
-      })),
-      ...(task ? [{ engine: "cores" as const, layer: index, task, cycles: task.cycles }] : []),
-      ...(tiled ? moveTiles(piece.stores, true) : move(piece.stores, true)),
-    ];
-  });
-}
-
 /** A hart that moves data itself copies a word in about 2 cycles (kernel table: 1.67 B a cycle). */
 const bytesPerCycleOfHart = 2;
 
+<<<<<<< HEAD
+=======
 function transfersOf(
   move: Move,
   inSlot: (slot: Slot, offset: number) => Place,
@@ -176,8 +89,123 @@ function jobsOf(
   }));
 }
 
+>>>>>>> 339f031cb3699a94000224cc86e52009ec46f6ab
 /** Bytes of one step of a long transfer: two tiles. */
 const partBytes = 8192;
+
+/** Makes the drafts of units. */
+export class Drafter {
+  constructor(
+    readonly target: Target,
+    /** Where a content lies in L1 now. */
+    readonly placeOf: (content: Content) => Place,
+    /** Bytes that the hardware's layout calls for and nobody has written. */
+    readonly zeros: (bytes: number) => string,
+  ) {}
+
+  /** The unit's own work. Behind its args, if it is a kernel; nothing if it is a copy. */
+  work(unit: Unit, nextWeights?: Use): Draft[] {
+    const { layer, cycles } = unit;
+    if (unit.job) return [{ engine: "ita", layer, jobs: [this.#job(unit.job, nextWeights)], cycles }];
+    if (!unit.task) return [];
+    const task = this.#task(unit.task);
+    return [
+      { ...this.#move(layer, [], false, argsBytes(task)), brings: task },
+      { engine: "cores", layer, task, cycles },
+    ];
+  }
+
+  /** Fills a content's place: each row of tiles by itself, so that jobs can begin with the first. */
+  load(content: Content, { layer, engine }: Unit): Draft[] {
+    const { home, clear, bytes } = content;
+    if (!home) return [];
+    const inside = this.placeOf(content);
+    const drafts: Draft[] = [];
+    if (clear) {
+      const zeros: Rows = {
+        offset: 0,
+        packedOffset: 0,
+        bytes,
+        rows: 1,
+        stride: bytes,
+        packedStride: bytes,
+      };
+      drafts.push(this.#move(layer, [transferOf(this.zeros(bytes), zeros, inside, false)], false));
+    }
+    const parts = home.rows.flatMap(split).map((rows) => transferOf(home.buffer, rows, inside, false));
+    if (engine === "ita") drafts.push(...parts.map((part) => this.#move(layer, [part], false)));
+    else if (parts.length > 0) drafts.push(this.#move(layer, parts, false));
+    return drafts;
+  }
+
+  /** Takes a result to where it belongs; `held` is what its bytes are called in L1. */
+  store(content: Content, held: Content, { layer, engine }: Unit): Draft[] {
+    const { buffer, rows } = content.home!;
+    const inside = this.placeOf(held);
+    const parts = rows.flatMap(split).map((rows) => transferOf(buffer, rows, inside, true));
+    if (engine === "ita") return parts.map((part) => this.#move(layer, [part], true));
+    return parts.length > 0 ? [this.#move(layer, parts, true)] : [];
+  }
+
+  #move(
+    layer: number,
+    transfers: readonly Transfer[],
+    toOutside: boolean,
+    args = 0,
+  ): Draft & { engine: "dma" } {
+    const shapes = transfers.map(({ bytes, rows }) => ({ bytes, rows, toOutside }));
+    if (args > 0) shapes.push({ bytes: args, rows: 1, toOutside: false });
+    const cycles = transfersCycles(shapes, this.target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
+    return { engine: "dma", layer, transfers, cycles };
+  }
+
+  #operand({ content, offset, bytes, access }: Use, padded: boolean): Operand {
+    const place = this.placeOf(content);
+    return { buffer: place.buffer, offset: place.offset + offset, bytes, access, padded };
+  }
+
+  #job({ sequence, input, weights, bias, biasByRow, output, activation }: JobWork, nextWeights?: Use): Job {
+    const { lanes, elements } = this.target.ita!;
+    return {
+      sequence,
+      input: this.#operand(input, true),
+      weights: this.#operand(weights, true),
+      ...(nextWeights ? { nextWeights: this.#operand(nextWeights, true) } : {}),
+      bias: bias && this.#operand(bias, true),
+      biasByRow,
+      output: output && this.#operand(output, true),
+      activation,
+      cycles: 1 + jobDuration({ lanes, elements }, {
+        preload: false,
+        nextload: true,
+        bias: bias !== undefined,
+        output: output !== undefined,
+      }),
+    };
+  }
+
+  #task({ pointers, ...task }: TaskWork): Task {
+    return {
+      ...task,
+      pointers: Object.fromEntries(
+        Object.entries(pointers).map(([field, use]) => [field, this.#operand(use, use.content.padded)]),
+      ),
+    };
+  }
+}
+
+function transferOf(outside: string, rows: Rows, place: Place, store: boolean): Transfer {
+  const there = { buffer: outside, offset: rows.offset };
+  const here = { buffer: place.buffer, offset: place.offset + rows.packedOffset };
+  return {
+    source: store ? here : there,
+    destination: store ? there : here,
+    bytes: rows.bytes,
+    rows: rows.rows,
+    sourceStride: store ? rows.packedStride : rows.stride,
+    destinationStride: store ? rows.stride : rows.packedStride,
+  };
+}
 
 /** Cuts a long row into parts. */
 function split(rows: Rows): Rows[] {
@@ -190,37 +218,7 @@ function split(rows: Rows): Rows[] {
   }));
 }
 
-/** Mixes lists so that each is used up evenly: jobs take the first part of every operand first. */
-function interleaved<T>(lists: readonly T[][]): T[] {
-  return lists.flatMap((list) => list.map((item, i) => ({ item, share: (i + 1) / list.length })))
-    .sort((a, b) => a.share - b.share).map(({ item }) => item);
-}
-
-/**
- * Names the next job's weights to each job, so that their first block is fetched while it runs. Not across pieces:
- * the next piece's weights may not be there yet. Not where the job itself writes them.
- */
-function chained(sequences: readonly Job[][]): Job[][] {
-  const all = sequences.flat();
-  const next = new Map(all.map((job, i) => [job, all[i + 1]?.weights]));
-  const apart = (a: Operand, b: Operand) =>
-    a.buffer !== b.buffer || a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
-  return sequences.map((jobs) =>
-    jobs.map((job) => {
-      const weights = next.get(job);
-      return weights && (!job.output || apart(job.output, weights)) ? { ...job, nextWeights: weights } : job;
-    })
-  );
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from(
-    { length: Math.ceil(items.length / size) },
-    (_, i) => items.slice(i * size, (i + 1) * size),
-  );
-}
-
 /** Bytes of a task's args struct: pointers and integers, a word each. */
-export function argsBytes(task: Task): number {
+export function argsBytes(task: Pick<Task, "parameters"> & { readonly pointers: object }): number {
   return 4 * (Object.keys(task.pointers).length + Object.keys(task.parameters).length);
 }

@@ -8,8 +8,8 @@ import type { Step, StepEngine } from "./program.ts";
 /** The DMA may do a transfer ahead of so many older ones that cannot start yet. */
 const lookAhead = 24;
 
-/** The conductor hands out work for the accelerator so many cycles before it can start. */
-const queueAhead = 600;
+/** The conductor hands out work so many cycles before it can start: these engines have queues. */
+const queueAhead = { ita: 900, dma: 900 };
 
 /** From the moment at which a step may start until it does: the conductor notices, publishes, wakes. */
 const reactionCycles = 40;
@@ -89,7 +89,7 @@ function play(drafts: readonly Draft[], dependencies: readonly Dependencies[]): 
     end[index] = start + drafts[index].cycles;
     free[engine] = end[index];
     // Accumulations and softmax live from job to job, and the workers have one list: both keep their order.
-    const early = engine === "ita" ? Math.max(ready, start - queueAhead) : engine === "cores" ? ready : start;
+    const early = engine === "cores" ? ready : Math.max(ready, start - queueAhead[engine]);
     const issue = Math.max(early, issued[engine]);
     issued[engine] = issue;
     result.push({ draft: drafts[index], index, start, end: end[index], issue });

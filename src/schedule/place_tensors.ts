@@ -6,7 +6,7 @@ import type { Target } from "../../targets/schema.ts";
 import { aligned, type L1Budget, stackBytes } from "./budget.ts";
 import type { Constants } from "./constants.ts";
 import { type Block, pack } from "./memory.ts";
-import type { PlannedLayer } from "./plan_layers.ts";
+import type { Draft } from "./lay_out.ts";
 import type { Buffer, MemoryUse } from "./program.ts";
 import type { Group, Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
@@ -21,13 +21,19 @@ export interface L2Plan {
   readonly lowerBound: number;
 }
 
-/** Places constants one behind the other, inputs and outputs each by itself, activations where their lives allow. */
+/**
+ * Places constants one behind the other, inputs and outputs each by itself, activations where their lives allow.
+ *
+ * @param drafts all work, in an order in which it could be done
+ * @param layers number of layers
+ */
 export function placeTensors(
   storage: Storage,
-  layers: readonly PlannedLayer[],
+  drafts: readonly Draft[],
+  layers: number,
   constants: Constants,
 ): L2Plan {
-  const last = Math.max(0, layers.length - 1);
+  const last = Math.max(0, layers - 1);
   const always = { first: 0, last };
   const buffers: Buffer[] = constants.parts.map(({ name, bytes, offset }) => ({
     name,
@@ -38,7 +44,8 @@ export function placeTensors(
     lifetime: always,
   }));
 
-  const lives = livesOf(storage, layers);
+  const lives = livesOf(drafts, layers);
+  const lifeOf = (group: Group) => lives.get(group.name) ?? untouched;
   const blocks: Block[] = [];
   const owners = new Set([...storage.groups.values(), ...storage.outputs]);
   for (const group of owners) {
@@ -46,7 +53,7 @@ export function placeTensors(
       const { name, kind, tensor, bytes } = group;
       buffers.push({ name, tensor: tensor.name, kind, memory: "l2", offset: 0, bytes, lifetime: always });
     } else if (group.kind === "activation") {
-      blocks.push({ name: group.name, bytes: group.bytes, ...lives.get(group)! });
+      blocks.push({ name: group.name, bytes: group.bytes, ...lifeOf(group).drafts });
     }
   }
   const packing = pack(blocks);
@@ -59,26 +66,44 @@ export function placeTensors(
       memory: "l2",
       offset: packing.offsets.get(group.name)!,
       bytes: group.bytes,
-      lifetime: lives.get(group)!,
+      lifetime: lifeOf(group).layers,
     });
   }
   return { buffers, arenaBytes: packing.bytes, lowerBound: packing.lowerBound };
 }
 
-/** First and last layer in which each group is written or read, under any of its names. */
-function livesOf(
-  storage: Storage,
-  layers: readonly PlannedLayer[],
-): Map<Group, { first: number; last: number }> {
-  const lives = new Map<Group, { first: number; last: number }>();
-  for (const layer of layers) {
-    for (const name of [...layer.inputs, ...layer.outputs]) {
-      const group = storage.groups.get(name);
-      if (!group) continue;
-      const life = lives.get(group) ?? { first: layer.index, last: layer.index };
-      lives.set(group, { first: life.first, last: layer.index });
+/** When a buffer is written or read first and last: positions of drafts, and indices of layers. */
+interface Life {
+  readonly drafts: { first: number; last: number };
+  readonly layers: { first: number; last: number };
+}
+
+const untouched: Life = { drafts: { first: 0, last: 0 }, layers: { first: 0, last: 0 } };
+
+/** Lives of the buffers outside L1. What a layer makes is there until the layer and those before it are through. */
+function livesOf(drafts: readonly Draft[], layers: number): Map<string, Life> {
+  const through = new Int32Array(layers);
+  drafts.forEach(({ layer }, position) => through[layer] = position);
+  for (let layer = 1; layer < layers; layer++) through[layer] = Math.max(through[layer], through[layer - 1]);
+  const lives = new Map<string, Life>();
+  drafts.forEach((draft, position) => {
+    if (draft.engine !== "dma") return;
+    const { layer } = draft;
+    const note = (buffer: string, last: number) => {
+      const life = lives.get(buffer);
+      if (!life) {
+        lives.set(buffer, { drafts: { first: position, last }, layers: { first: layer, last: layer } });
+        return;
+      }
+      life.drafts.last = Math.max(life.drafts.last, last);
+      life.layers.first = Math.min(life.layers.first, layer);
+      life.layers.last = Math.max(life.layers.last, layer);
+    };
+    for (const { source, destination } of draft.transfers) {
+      note(source.buffer, position);
+      note(destination.buffer, through[layer]);
     }
-  }
+  });
   return lives;
 }
 

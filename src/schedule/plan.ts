@@ -5,12 +5,13 @@ import type { Target } from "../../targets/schema.ts";
 import { elementCount, type Model } from "../model/types.ts";
 import { l1Budget, taskBytesLimit } from "./budget.ts";
 import { type Engines, enginesFor, viewOf } from "./choose_engine.ts";
-import { memoryUse, placeTensors } from "./place_tensors.ts";
+import { type L2Plan, memoryUse, placeTensors } from "./place_tensors.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { orderOf } from "./order.ts";
-import { placeTiles } from "./place_tiles.ts";
-import { LayerPlanner, type PlannedLayer } from "./plan_layers.ts";
-import type { Endpoint, Layer, Program, Step } from "./program.ts";
+import { type Cutting, LayerPlanner, type PlannedLayer, type Strategy } from "./plan_layers.ts";
+import { Crowded, type Residency, residencyOf } from "./residency.ts";
+import { sequenceOf } from "./sequence.ts";
+import type { Buffer, Endpoint, Layer, Program, Step } from "./program.ts";
 import { isAlias, type Storage, storageOf } from "./storage.ts";
 import { printName } from "../model/print.ts";
 import { nodeText } from "../operators/registry.ts";
@@ -40,15 +41,13 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
   if (unsupported.length > 0) throw refusal(model, target, unsupported);
 
   const budget = l1Budget(target, options.l1Bytes);
-  const planner = new LayerPlanner(target, engines, storage, budget, options.notes);
-  for (const node of model.nodes) planner.add(viewOf(model, node));
-  for (const copy of storage.finalCopies) planner.addCopy(copy, { name: copy.to.name, operator: "Copy" });
-
-  const l2 = placeTensors(storage, planner.layers, planner.constants);
-  const l1 = placeTiles(planner.buffers, budget.arena);
-  const buffers = new Map([...l2.buffers, ...l1.buffers].map((buffer) => [buffer.name, buffer]));
-  const steps = orderOf(planner.drafts, dependenciesOf(planner.drafts, buffers));
-  const layers = withSteps(planner.layers, steps);
+  const { planner, l2, l1, buffers, steps, cutting } = arrangedFor(model, (crowded) => {
+    const planner = new LayerPlanner(target, engines, storage, budget, options.notes, crowded);
+    for (const node of model.nodes) planner.add(viewOf(model, node));
+    for (const copy of storage.finalCopies) planner.addCopy(copy, { name: copy.to.name, operator: "Copy" });
+    return planner;
+  });
+  const layers = withSteps(planner.layers, cutting, steps);
   const constants = planner.constants.bytes();
   const memories = memoryUse(target, budget, buffers.values(), {
     constants: constants.length,
@@ -75,6 +74,76 @@ export function plan(model: Model, target: Target, engines: Engines, options: Pl
     parameters: [...model.tensors.values()]
       .reduce((sum, { data, shape }) => sum + (data ? elementCount(shape) : 0), 0),
   };
+}
+
+/** Ways to cut that are worth a try; the one with the shortest estimate is taken. */
+const strategies: readonly Strategy[] = [
+  { rowBlocks: 15, together: true, overlap: true },
+  { rowBlocks: 15, together: false, overlap: true },
+  { rowBlocks: 1, together: true, overlap: true },
+];
+/** The least that can be wanted of L1, for when nothing else fits. */
+const modest: Strategy = { rowBlocks: 1, together: false, overlap: false };
+
+/** Work with its order and all places. */
+interface Arranged {
+  readonly cutting: Cutting;
+  readonly l1: Residency;
+  readonly l2: L2Plan;
+  readonly buffers: ReadonlyMap<string, Buffer>;
+  readonly steps: readonly Step[];
+  readonly cycles: number;
+}
+
+/** Plans until everything fits: the accelerator must do without a layer that finds no place among the others. */
+function arrangedFor(
+  model: Model,
+  plannerWithout: (crowded: ReadonlyMap<string, string>) => LayerPlanner,
+): Arranged & { planner: LayerPlanner } {
+  const crowded = new Map<string, string>();
+  for (;;) {
+    const planner = plannerWithout(crowded);
+    try {
+      return { planner, ...bestOf(planner) };
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error;
+      const { engine, node } = planner.layers[error.layer];
+      if (engine !== "ita" || crowded.size > model.nodes.length) {
+        throw planner.misfit(error.layer, error.reason);
+      }
+      crowded.set(node, error.reason);
+    }
+  }
+}
+
+/** Plays the strategies through. */
+function bestOf(planner: LayerPlanner): Arranged {
+  const choices = planner.target.ita ? strategies : strategies.slice(0, 1);
+  let best: Arranged | undefined;
+  for (const strategy of choices) {
+    try {
+      const arranged = arrange(planner, strategy);
+      if (!best || arranged.cycles < best.cycles) best = arranged;
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error;
+    }
+  }
+  return best ?? arrange(planner, modest);
+}
+
+function arrange(planner: LayerPlanner, strategy: Strategy): Arranged {
+  const cutting = planner.cut(strategy);
+  const l1 = residencyOf(
+    sequenceOf(cutting.blocks, strategy.overlap),
+    planner.budget.arena,
+    planner.target,
+    planner.zeros,
+  );
+  const l2 = placeTensors(planner.storage, l1.drafts, planner.layers.length, planner.constants);
+  const buffers = new Map([...l2.buffers, ...l1.buffers].map((buffer) => [buffer.name, buffer]));
+  const steps = orderOf(l1.drafts, dependenciesOf(l1.drafts, buffers));
+  const cycles = steps.reduce((most, { end }) => Math.max(most, end), 0);
+  return { cutting, l1, l2, buffers, steps, cycles };
 }
 
 /** A node that no engine of the target can run, and each engine's reason. */
@@ -113,7 +182,7 @@ function endpoints(model: Model, names: readonly string[], groups: Storage["inpu
 }
 
 /** Cuts the steps into layers: a layer ends behind the last step of its own. */
-function withSteps(planned: readonly PlannedLayer[], steps: readonly Step[]): Layer[] {
+function withSteps(planned: readonly PlannedLayer[], { tilings }: Cutting, steps: readonly Step[]): Layer[] {
   const own = Map.groupBy(steps, (step) => step.layer);
   const last = new Map(steps.map((step, position) => [step.layer, position]));
   let from = 0;
@@ -124,6 +193,13 @@ function withSteps(planned: readonly PlannedLayer[], steps: readonly Step[]): La
     const mine = own.get(index) ?? [];
     const start = mine.reduce((least, step) => Math.min(least, step.start), Infinity);
     const end = mine.reduce((most, step) => Math.max(most, step.end), 0);
-    return { ...layer, steps: cut, estimatedCycles: mine.length > 0 ? end - start : 0 };
+    const tiling = tilings.get(index);
+    return {
+      ...layer,
+      tiles: tiling?.pieces ?? 0,
+      tileShape: tiling?.shape ?? [],
+      steps: cut,
+      estimatedCycles: mine.length > 0 ? end - start : 0,
+    };
   });
 }

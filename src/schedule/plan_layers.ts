@@ -1,27 +1,48 @@
-// Plans layer after layer: engine, pieces, drafts of steps. Addresses in L2 come later (place_tensors.ts); here a tensor is
-// the name of its buffer.
+// Decides layer by layer which engine does the work and how it is cut. Addresses in L2 come later (place_tensors.ts); here
+// a tensor is the name of its buffer.
 
 import { copyMapping } from "../../targets/engines/dma/mapping.ts";
 import type { NodeView } from "../../targets/engines/engine.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
-import { byteLength, elementCount, type Node } from "../model/types.ts";
-import { type L1Budget, taskBytesLimit } from "./budget.ts";
+import { byteLength, elementCount, type Node, type Tensor } from "../model/types.ts";
+import { aligned, type L1Budget, taskBytesLimit } from "./budget.ts";
 import { type Choice, type Engines, enginesFor } from "./choose_engine.ts";
 import { Constants } from "./constants.ts";
-import { argsBytes, type Draft, draftsOf, type Homes, slotBuffers } from "./lay_out.ts";
-import { type Pieces, placePieces, slotBytes, type Tiling } from "./pieces.ts";
-import type { Buffer, EngineName, Layer } from "./program.ts";
+import { cutProducts, type Product, productOf } from "./cut_products.ts";
+import { argsBytes } from "./lay_out.ts";
+import { boxesOf, type Tiling } from "./pieces.ts";
+import type { EngineName, Layer } from "./program.ts";
 import { type Copy, isAlias, type Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
 import { nodeText, operators } from "../operators/registry.ts";
 import { chooseTiling, type Misfit } from "./tiling.ts";
+import { type Block, blocksOf, type LayerWork } from "./units.ts";
 
-type Tiled = { readonly tiling: Tiling; readonly pieces: Pieces };
 type Rejections = Layer["rejections"];
 
 /** A layer whose steps have no order and no times yet. */
-export type PlannedLayer = Omit<Layer, "steps" | "estimatedCycles">;
+export type PlannedLayer = Omit<Layer, "steps" | "estimatedCycles" | "tiles" | "tileShape">;
+
+/** How the layers' work is cut, as far as there is a choice. */
+export interface Strategy {
+  /** Row blocks of a piece of a product at most. */
+  readonly rowBlocks: number;
+  /** Layers of the accelerator that read the same activation go through it together. */
+  readonly together: boolean;
+  /** The engines work on different layers at the same time; if not, L1 is one layer's alone. */
+  readonly overlap: boolean;
+}
+
+/** The work of a layer, cut already unless the accelerator does it. */
+type Work = Omit<LayerWork, "tiling"> & ({ readonly tiling: Tiling } | { readonly product: Product });
+
+/** Blocks of all layers, in an order in which they could be done one after the other. */
+export interface Cutting {
+  readonly blocks: Block[];
+  /** Of each layer that has work. */
+  readonly tilings: ReadonlyMap<number, Tiling & { readonly pieces: number }>;
+}
 
 /** Not even the smallest piece of a node fits L1. */
 export class LayerMisfit extends AttoflowError {
@@ -44,14 +65,13 @@ export class LayerMisfit extends AttoflowError {
 /** Plans layers one by one and collects what they share. */
 export class LayerPlanner {
   readonly layers: PlannedLayer[] = [];
-  /** Buffers in L1 of each layer that has work, from the start of the arena. */
-  readonly buffers: Buffer[][] = [];
-  /** The work of all layers. */
-  readonly drafts: Draft[] = [];
+  readonly #works: Work[] = [];
   /** Constants that the layers load. */
   readonly constants = new Constants();
   /** Tilings found, by what they depend on: networks repeat themselves. */
   readonly #tilings = new Map<string, Tiling>();
+  /** Names of tables that were placed. */
+  readonly #tables = new WeakMap<Uint8Array, string>();
 
   constructor(
     readonly target: Target,
@@ -60,6 +80,8 @@ export class LayerPlanner {
     readonly budget: L1Budget,
     /** What the passes say of nodes that they left alone, by node. */
     readonly notes: ReadonlyMap<string, string> = new Map(),
+    /** Why the accelerator cannot have a node although it fits by itself, by node. */
+    readonly crowded: ReadonlyMap<string, string> = new Map(),
   ) {}
 
   /** Adds the layer of a node. Throws {@link AttoflowError} if not even one piece of it fits L1. */
@@ -77,11 +99,10 @@ export class LayerPlanner {
       note !== undefined && rejection.engine === "ita" ? { ...rejection, reason: note } : rejection
     );
     for (const choice of offers.choices) {
-      const tiled = this.#tile(view, choice);
-      if ("pieces" in tiled) {
-        return this.#addWork(view, choice, tiled, rejections, { tensor: this.#bufferOf });
-      }
-      rejections.push({ engine: choice.engine, reason: this.#misfit(tiled) });
+      const reason = (choice.engine === "ita" ? this.crowded.get(node.name) : undefined) ??
+        this.#addWork(view, choice, rejections);
+      if (reason === undefined) return;
+      rejections.push({ engine: choice.engine, reason });
     }
     throw this.#doesNotFit(node, rejections.at(-1)!.reason);
   }
@@ -100,17 +121,16 @@ export class LayerPlanner {
       engine: this.target.engines.includes("dma") ? "dma" : "cores",
       mapping: copyMapping,
     };
-    const tiled = this.#tile(view, choice);
-    if (!("pieces" in tiled)) throw this.#doesNotFit(node, this.#misfit(tiled));
-    this.#addWork(view, choice, tiled, [], {
-      tensor: (end) => end === "to" ? to.name : this.#bufferOf(from.name),
+    const misfit = this.#addWork(view, choice, [], {
+      bufferOf: (end) => end.name === "to" ? to.name : this.#bufferOf(from),
       reason: "an output of the network needs bytes of its own",
     });
+    if (misfit !== undefined) throw this.#doesNotFit(node, misfit);
   }
 
   /** Name of the buffer that holds a tensor in L2. */
-  readonly #bufferOf = (tensor: string): string => {
-    const group = this.storage.groups.get(tensor)!;
+  readonly #bufferOf = ({ name }: Pick<Tensor, "name">): string => {
+    const group = this.storage.groups.get(name)!;
     return group.tensor.data ? this.constants.place(group.name, group.tensor.data) : group.name;
   };
 
@@ -120,55 +140,121 @@ export class LayerPlanner {
       engine: "none",
       reason,
       rejections: [],
-      tiles: 0,
-      tileShape: [],
       macs: 0,
     });
   }
 
+  /** Adds a layer with work; what is in the way if not even its smallest piece fits. */
   #addWork(
     view: NodeView,
-    { engine }: Choice,
-    { tiling, pieces: { slots, pieces } }: Tiled,
+    { engine, mapping }: Choice,
     rejections: Rejections,
-    names: { tensor: (name: string) => string; reason?: string },
-  ) {
+    names: { bufferOf: LayerWork["bufferOf"]; reason?: string } = { bufferOf: this.#bufferOf },
+  ): string | undefined {
     const { node } = view;
     const index = this.layers.length;
-    const homes: Homes = {
-      tensor: (name) => ({ buffer: names.tensor(name), offset: 0 }),
-      table: (data) => ({
-        buffer: this.constants.place(
-          `${tableName(view)} (layer ${index}, ${this.constants.parts.length})`,
-          data,
-        ),
-        offset: 0,
-      }),
+    const base = {
+      index,
+      engine,
+      view,
+      mapping,
+      bufferOf: names.bufferOf,
+      tableOf: (data: Uint8Array) => this.#tableOf(view, index, data),
     };
-    const buffers = slotBuffers(index, slots);
-    const drafts = draftsOf(index, engine, pieces, buffers, homes, this.target);
-    for (const draft of drafts) {
-      const task = draft.engine === "cores" ? draft.task : undefined;
-      if (task && argsBytes(task) > taskBytesLimit) {
-        throw new Error(
-          `the args of ${task.kernel} take ${argsBytes(task)} bytes, more than ${taskBytesLimit}`,
-        );
+    let work: Work;
+    if (engine === "ita") {
+      work = { ...base, product: productOf(view, mapping, this.target) };
+      const bytes = bytesOfPiece(
+        { ...base, tiling: cutProducts([work.product], 0, this.target, 1)[0] },
+        this.target,
+      );
+      if (bytes > this.budget.arena) {
+        return `its smallest piece needs ${bytes} bytes of L1, there are ${this.budget.arena}`;
       }
+    } else {
+      const tiling = this.#tile(view, { engine, mapping });
+      if (!("shape" in tiling)) return this.#misfit(tiling);
+      work = { ...base, tiling };
     }
-    this.drafts.push(...drafts);
-    this.buffers.push([...buffers.values()]);
+    this.#works.push(work);
     this.layers.push({
       ...headOf(node, index),
       engine,
       reason: names.reason ?? reasonOf(engine, rejections, this.target),
       rejections,
-      tiles: pieces.length,
-      tileShape: tiling.shape,
       macs: operators.get(node.operator)?.macs(view.inputs, node.attributes, view.outputs) ?? 0,
     });
+    return undefined;
   }
 
-  #tile(view: NodeView, { engine, mapping }: Choice): Tiled | Misfit {
+  /** Places a table among the constants, once. */
+  #tableOf(view: NodeView, index: number, data: Uint8Array): string {
+    const known = this.#tables.get(data);
+    if (known !== undefined) return known;
+    const name = this.constants.place(
+      `${tableName(view)} (layer ${index}, ${this.constants.parts.length})`,
+      data,
+    );
+    this.#tables.set(data, name);
+    return name;
+  }
+
+  /** The error that says that a layer found no place in L1 among the others. */
+  misfit(index: number, reason: string): LayerMisfit {
+    const work = this.#works.find((work) => work.index === index)!;
+    return this.#doesNotFit(work.view.node, reason, index);
+  }
+
+  /** A constant of so many zero bytes. */
+  readonly zeros = (bytes: number): string => this.constants.place(`${bytes} zeros`, new Uint8Array(bytes));
+
+  /** Cuts all layers. */
+  cut(strategy: Strategy): Cutting {
+    const blocks: Block[] = [];
+    const tilings = new Map<number, Tiling & { pieces: number }>();
+    for (const works of this.#together(strategy.together)) {
+      const products = works.flatMap((work) => "product" in work ? [work.product] : []);
+      const cuts = cutProducts(products, this.budget.arena, this.target, strategy.rowBlocks);
+      const all = works.map((work, i) => {
+        const tiling = "tiling" in work ? work.tiling : cuts[i];
+        const own = blocksOf({ ...work, tiling }, this.target);
+        tilings.set(work.index, { ...tiling, pieces: boxesOf(work.view.outputs[0].shape, tiling).length });
+        return own.map((block, place) => ({ block, place }));
+      });
+      blocks.push(...all.flat().sort((a, b) => a.place - b.place).map(({ block }) => block));
+    }
+    for (const { units } of blocks) {
+      for (const { task } of units) {
+        if (task && argsBytes(task) > taskBytesLimit) {
+          throw new Error(
+            `the args of ${task.kernel} take ${argsBytes(task)} bytes, more than ${taskBytesLimit}`,
+          );
+        }
+      }
+    }
+    return { blocks, tilings };
+  }
+
+  /** The layers in order; those that go through an activation together as one. */
+  #together(share: boolean): Work[][] {
+    const groups: Work[][] = [];
+    const open = new Map<string, Work[]>();
+    for (const work of this.#works) {
+      const source = "product" in work && share ? work.product.source : undefined;
+      const tensor = source === undefined ? undefined : work.view.inputs[source]!;
+      const key = tensor && work.bufferOf(tensor);
+      const group = key === undefined ? undefined : open.get(key);
+      if (group) {
+        group.push(work);
+        continue;
+      }
+      groups.push([work]);
+      if (key !== undefined) open.set(key, groups.at(-1)!);
+    }
+    return groups;
+  }
+
+  #tile(view: NodeView, { engine, mapping }: Choice): Tiling | Misfit {
     const tensors = [...view.inputs, ...view.outputs];
     const key = JSON.stringify([
       engine,
@@ -177,13 +263,14 @@ export class LayerPlanner {
       tensors.map((t) => t && [t.dtype, t.shape, t.range.min, t.range.max, t.data !== undefined]),
     ]);
     const known = this.#tilings.get(key);
-    if (known) {
-      const pieces = placePieces(view, mapping, known, this.target);
-      if (slotBytes(pieces.slots) <= this.budget.arena) return { tiling: known, pieces };
-    }
-    const result = chooseTiling(view, mapping, this.target, this.budget.arena);
-    if ("tiling" in result) this.#tilings.set(key, result.tiling);
-    return result;
+    if (known) return known;
+    // Beside an accelerator small pieces are better: it works on the first results while the last are made.
+    const share = this.target.ita ? Math.floor(this.budget.arena / 3) : this.budget.arena;
+    const small = chooseTiling(view, mapping, this.target, share);
+    const result = "tiling" in small ? small : chooseTiling(view, mapping, this.target, this.budget.arena);
+    if (!("tiling" in result)) return result;
+    this.#tilings.set(key, result.tiling);
+    return result.tiling;
   }
 
   #misfit({ bytes, largest }: Misfit): string {
@@ -191,18 +278,39 @@ export class LayerPlanner {
       `(largest operand: ${printName(largest.tensor)}, ${largest.bytes} bytes)`;
   }
 
-  #doesNotFit(node: Node, reason: string): LayerMisfit {
+  #doesNotFit(node: Node, reason: string, index = this.layers.length): LayerMisfit {
     const { memory, size, reserved } = this.budget;
     return new LayerMisfit(
       node,
       reason,
-      `layer ${this.layers.length}, ${nodeText(node)}, does not fit: ${reason}`,
+      `layer ${index}, ${nodeText(node)}, does not fit: ${reason}`,
       {
         where: this.target.name,
         hint: `${memory} has ${size} bytes, ${reserved} of them for stacks and the runtime.`,
       },
     );
   }
+}
+
+/** Most bytes that the first piece of a layer wants at a time. */
+function bytesOfPiece(layer: LayerWork, target: Target): number {
+  const units = blocksOf(layer, target).slice(0, 2).flatMap(({ units }) => units);
+  const scratch = new Map(
+    units.flatMap(({ uses }) =>
+      uses.flatMap(({ content }) =>
+        content.kind === "scratch" ? [[content.key, aligned(content.bytes)] as const] : []
+      )
+    ),
+  );
+  const kept = scratch.values().reduce((sum, bytes) => sum + bytes, 0);
+  return kept + units.reduce((most, { uses }) => {
+    const own = new Map(uses.map(({ content }) => [content.key, content]));
+    const bytes = own.values().reduce(
+      (sum, { kind, bytes }) => sum + (kind === "scratch" ? 0 : aligned(bytes)),
+      0,
+    );
+    return Math.max(most, bytes);
+  }, 0);
 }
 
 function headOf(node: Node, index: number) {
