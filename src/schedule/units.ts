@@ -267,7 +267,8 @@ class PieceWork {
   }
 
   #taskUnit(): Unit {
-    const { kernel, source, parameters, macs, cycles, accelerator } = this.#call;
+    const { kernel, source, parameters, macs } = this.#call;
+    const cycles = this.#call.kernelCycles ?? this.#call.cycles;
     const scratch = new Set(this.#call.scratch?.map(({ field }) => field));
     const pointers = [...this.#fields].map(([field, operand]): [string, Use] => {
       if (!("whole" in operand)) throw new Error(`${kernel} wants ${field} in one piece`);
@@ -283,12 +284,12 @@ class PieceWork {
         source,
         parameters,
         macs,
-        cycles: accelerator ? taskOverhead : cycles,
+        cycles,
         pointers: Object.fromEntries(pointers),
       },
       uses: pointers.map(([, use]) => use),
       stores: pointers.flatMap(([, use]) => use.access === "write" ? [use.content] : []),
-      cycles: accelerator ? taskOverhead : cycles,
+      cycles,
     };
   }
 
@@ -303,9 +304,6 @@ class PieceWork {
     return { layer: index, engine: "dma", units: [unit], cycles: 0, behind: false };
   }
 }
-
-/** A guess for a kernel that only looks at what the accelerator made. */
-const taskOverhead = 800;
 
 function total(units: readonly Unit[]): number {
   return units.reduce((sum, { cycles }) => sum + cycles, 0);
