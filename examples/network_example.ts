@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { writeNpz } from "../runtime/validate/npz.ts";
 import { inputsOf, outputsOf, tensorOf } from "../src/model/graph.ts";
-import { elementCount, type Model } from "../src/model/types.ts";
+import { elementCount, type Model, type TensorData } from "../src/model/types.ts";
 import { exportModel } from "../src/onnx/export.ts";
 import { macsOf } from "../src/operators/registry.ts";
 import type { IntegerBuilder, TensorName } from "./integer_builder.ts";
@@ -23,6 +23,8 @@ export interface NetworkExample {
   readonly inputs: readonly (readonly Int8Array[])[];
   /** For each inference the elements of each graph output, by the operators' meaning. */
   readonly outputs: readonly (readonly Int8Array[])[];
+  /** Elements of each tensor of 8 bits, inputs and outputs among them, in each inference. */
+  readonly activations: ReadonlyMap<string, readonly TensorData[]>;
 }
 
 /** The network that ends with `output`, and the inferences that it was built along with. */
@@ -30,7 +32,14 @@ export function finishNetwork(net: IntegerBuilder, output: TensorName): NetworkE
   const model = net.finish([output]);
   const inferences = (names: readonly TensorName[]) =>
     net.samplesOf(output).map((_, sample) => names.map((name) => net.samplesOf(name)[sample] as Int8Array));
-  return { model, inputs: inferences(model.inputs), outputs: inferences(model.outputs) };
+  const names = [...model.inputs, ...model.nodes.flatMap((node) => node.outputs)]
+    .filter((name) => model.tensors.get(name)!.dtype !== "int32");
+  return {
+    model,
+    inputs: inferences(model.inputs),
+    outputs: inferences(model.outputs),
+    activations: new Map(names.map((name) => [name, net.samplesOf(name)])),
+  };
 }
 
 /**
