@@ -240,7 +240,10 @@ export class PieceMachine {
       const { multiplier, shift, offset } = sequence.activationRequant ??
         { multiplier: 0, shift: 0, offset: 0 };
       this.#write("ACTIVATION_REQUANT", bytesWord([multiplier, shift, offset, 0], 0));
-      this.#write("CTRL_ENGINE", layerNumbers[sequence.layer] | (job.activation === "relu" ? 2 << 2 : 0));
+      const { b = 0, c = 0 } = sequence.gelu ?? {};
+      this.#write("GELU_B_C", (b & 0xffff) | (c << 16));
+      const activation = { identity: 0, gelu: 1, relu: 2 }[job.activation ?? "identity"];
+      this.#write("CTRL_ENGINE", layerNumbers[sequence.layer] | (activation << 2));
       this.#write(
         "CTRL_STREAM",
         (i === 0 ? streamBits.weightPreload : 0) | (next ? streamBits.weightNextload : 0) |

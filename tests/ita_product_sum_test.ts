@@ -7,11 +7,13 @@ import { elementCount, integerLimits, type Model, type Tensor } from "../src/mod
 import { evaluateModel, outputsFrom } from "../src/operators/evaluate.ts";
 import { parameterTensor } from "../src/operators/ranges.ts";
 import { operatorNamed } from "../src/operators/registry.ts";
-import type { TermKind } from "../src/operators/requantized_product_sum.ts";
+import { requantizedGelu, type TermKind } from "../src/operators/requantized_product_sum.ts";
 import { fuseSum } from "../src/passes/fuse_sum.ts";
 import { passesFor, rewrite, standardPasses } from "../src/passes/pipeline.ts";
 import type { NodeView } from "../targets/engines/engine.ts";
 import { itaMapping } from "../targets/engines/ita/mapping.ts";
+import { activate } from "../targets/engines/ita/arithmetic.ts";
+import { translateGelu } from "../targets/engines/ita/gelu.ts";
 import { Random, randomTensor } from "./cores_harness.ts";
 import {
   clearTiles,
@@ -82,6 +84,38 @@ Deno.test("RequantizedProductSum: its interval, its multiply-accumulates, and op
   assert.throws(() => infer([tensor([5, 4]), tensor([4])], ["diagonal"]), /must be constant/);
 });
 
+/** GELU at a scale of 1/32 for input and output, its sign changed. */
+const negatedGelu = { b: -80, one: 7091, mul: -148, add: 0, shift: 20, signed: true, levels: 256 };
+
+Deno.test("RequantizedProductSum: GELU behind the requantisation, by hand", () => {
+  const { values } = apply("RequantizedProductSum", [
+    undefined,
+    parameter([1]),
+    parameter([0]),
+    undefined,
+    input([1, 5], [100, -30, 0, 1, -128]),
+    constant([1], [1]),
+  ], { ...plain, terms: ["diagonal"], gelu: negatedGelu });
+  // 100·7091, -30·floor((7091 - (7091 - 50²)) / 2), 0, floor((7091 + 7091 - 79²) / 2), 0; each times -148 / 2^20.
+  assert.deepEqual(values, [-100, 5, 0, -1, 0]);
+});
+
+Deno.test("GELU of networks in constants of ITA: equal for all inputs, or why not", () => {
+  const translated = (change: Partial<typeof negatedGelu>) => translateGelu({ ...negatedGelu, ...change });
+  const found = translated({});
+  assert.ok("gelu" in found);
+  for (let y = -128; y <= 127; y++) {
+    assert.equal(activate(y, { kind: "gelu", ...found.gelu }), requantizedGelu(y, negatedGelu), `${y}`);
+  }
+  assert.deepEqual(found.gelu, { b: -80, c: -7091, requant: { multiplier: 37, shift: 19, offset: 0 } });
+  const reason = (change: Partial<typeof negatedGelu>) => (translated(change) as { reason: string }).reason;
+  assert.match(reason({ mul: 148 }), /opposite sign/);
+  assert.match(reason({ one: 40000 }), /constants -80 and 40000 do not fit ITA's 16 bits/);
+  assert.match(reason({ mul: -4001, shift: 20 }), /no multiplier of 8 bits/);
+  assert.match(reason({ add: 300 * 2 ** 20, levels: 1024 }), /is 300 at 0/);
+  assert.ok("gelu" in translated({ add: 5 * 2 ** 20 }));
+});
+
 Deno.test("random sums, with tiles that are zero: what the operator says", async () => {
   const target = await targetWith();
   const machine = new PieceMachine(1 << 20);
@@ -96,7 +130,7 @@ Deno.test("random sums, with tiles that are zero: what the operator says", async
       { length: random.integer(1, 3) },
       () => random.pick(["product", "transposed", "diagonal"]),
     );
-    if (m < 20 && !kinds.some((kind) => kind !== "diagonal")) kinds.push("product");
+    if (m < 64 && !kinds.some((kind) => kind !== "diagonal")) kinds.push("product");
     const operands = kinds.flatMap((kind): TestValue[] => {
       if (kind === "diagonal") {
         const scale = randomTensor(random, random.pick([[1], [n], [1, n]]), int8, { constant: true });
@@ -113,6 +147,7 @@ Deno.test("random sums, with tiles that are zero: what the operator says", async
     });
     const bias = random.pick([undefined, [n], [m, 1], [1]]);
     const relu = random.chance(0.3);
+    const gelu = !relu && random.chance(0.3) ? negatedGelu : undefined;
     const value = (values: number[], shape = [values.length]) => {
       const tensor = parameterTensor("p", shape, values);
       return { tensor, data: tensor.data! };
@@ -130,6 +165,7 @@ Deno.test("random sums, with tiles that are zero: what the operator says", async
       signed: !relu,
       levels: relu ? 128 : 256,
       terms: kinds,
+      gelu,
     });
     const reason = mapping.rejects(view, target);
     if (reason) {
@@ -331,6 +367,37 @@ Deno.test("fuse-sum: what ITA cannot add up stays as it is, and the reason is to
   await kept(/3 x 5 would leave ITA's tiles of 64 x 64 mostly empty/, (s) => {
     return s.apply("Add", s.input([2, 3, 5]), s.input([2, 3, 5]));
   });
+});
+
+Deno.test("fuse-gelu: behind products and sums, where ITA has the function", async () => {
+  const left = async (build: (s: Sketch) => Tensor, mul = -148) => {
+    const s = new Sketch();
+    const gelu = s.builder.append({
+      operator: "iGELU",
+      inputs: [build(s)],
+      attributes: { b: -80, one: 7091 },
+      name: "gelu",
+    });
+    const constants = [s.builder.parameter("gm", [1], [mul]), s.builder.parameter("ga", [1], [0])];
+    const attributes = { axis: -1, shift: 20, signed: true, levels: 256 };
+    const y = s.builder.append({
+      operator: "RequantShift",
+      inputs: [gelu, ...constants],
+      attributes,
+      name: "out",
+    });
+    return await rewritten(s.finish(y));
+  };
+  const product = (s: Sketch) => s.requant(s.layer(s.input([30, 20])));
+  const sum = (s: Sketch) => s.requant(s.apply("Add", s.layer(s.input([30, 20])), s.input([30, 40])));
+  for (const build of [product, sum]) {
+    assert.deepEqual(await left(build), { operators: ["RequantizedProductSum"], notes: [] });
+  }
+  const positive = await left(product, 148);
+  assert.equal(positive.operators[0], "RequantizedMatMul");
+  assert.deepEqual(new Set(positive.notes), new Set(["ITA's GELU gives results of the opposite sign"]));
+  const clipped = await left((s) => s.apply("Relu", product(s)));
+  assert.match(clipped.notes[0], /clipped at 0 in front of GELU/);
 });
 
 Deno.test("fuse-sum: sums that others look at, and nodes that the caller names, stay", async () => {

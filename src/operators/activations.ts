@@ -45,15 +45,18 @@ function activation<A extends object>(
   });
 }
 
+/** What {@link iGELU} multiplies an element by. */
+export function geluFactor(x: number, { b, one }: z.output<typeof iGELUAttributes>): number {
+  const d = Math.min(Math.abs(x), -b) + b;
+  return Math.floor((one + Math.sign(x) * (one - d * d)) / 2);
+}
+
 /** With d = min(|x|, -b) + b and l = sign(x)·(one - d²): y = x · floor((one + l) / 2). */
 export const iGELU = activation(
   "iGELU",
   "y = x · floor((one + sign(x)·(one - (min(|x|, -b) + b)²)) / 2)",
   iGELUAttributes,
-  (x, { b, one }) => {
-    const d = Math.min(Math.abs(x), -b) + b;
-    return Math.floor((one + Math.sign(x) * (one - d * d)) / 2);
-  },
+  geluFactor,
 );
 
 /** y = x · (clip(x + three, 0, six) · oneOverSix), every step wrapping to 32 bit. */

@@ -1,9 +1,10 @@
-// RequantizedProductSum: matrix products, int8 tensors scaled by columns and a bias, added up and requantised: a linear
-// layer with its residual connection in one. Only passes make it.
+// RequantizedProductSum: matrix products, int8 tensors scaled by columns and a bias, added up and requantised, perhaps
+// with GELU behind: a linear layer with its residual connection or activation in one. Only passes make it.
 
 import { z } from "zod";
 import { AttoflowError } from "../../targets/errors.ts";
-import { elementCount, type Range } from "../model/types.ts";
+import { elementCount, integerLimits, type Range } from "../model/types.ts";
+import { geluFactor, iGELUAttributes } from "./activations.ts";
 import {
   addBroadcast,
   checkBias,
@@ -19,15 +20,19 @@ import {
   asInt32,
   integerOperand,
   integerType,
+  mapRange,
   parameter,
   productRange,
   sumRange,
 } from "./ranges.ts";
 import {
+  largestShift,
   type RequantAttributes,
   requantConstants,
   requantFields,
+  requantize,
   requantizeAll,
+  requantLimits,
   requantRange,
   requantValues,
 } from "./requant_shift.ts";
@@ -42,6 +47,27 @@ export const termKinds = ["product", "transposed", "diagonal"] as const;
 /** One of {@link termKinds}. */
 export type TermKind = (typeof termKinds)[number];
 
+const int32 = z.number().int().min(integerLimits.int32.min).max(integerLimits.int32.max);
+
+/** iGELU of the requantised sum, and one more requantisation, the same for all elements. */
+export const geluAttributes = z.strictObject({
+  ...iGELUAttributes.shape,
+  mul: int32,
+  add: int32,
+  shift: z.number().int().min(0).max(largestShift),
+  signed: requantFields.signed,
+  levels: requantFields.levels,
+});
+
+/** Parsed {@link geluAttributes}. */
+export type GeluAttributes = z.output<typeof geluAttributes>;
+
+/** What {@link geluAttributes} make of an element. */
+export function requantizedGelu(x: number, gelu: GeluAttributes): number {
+  const { mul, add, shift } = gelu;
+  return requantize(Math.imul(x, geluFactor(x, gelu)), mul, add, shift, requantLimits(gelu));
+}
+
 /**
  * Attributes of {@link requantizedProductSum}. Inputs: bias (int32, may be absent, broadcasts to the result), mul, add,
  * shift (absent unless the attribute is -1), then a and b of each term.
@@ -49,6 +75,7 @@ export type TermKind = (typeof termKinds)[number];
 export const requantizedProductSumAttributes = z.strictObject({
   ...requantFields,
   terms: z.array(z.enum(termKinds)).min(1),
+  gelu: geluAttributes.optional(),
 });
 
 /** Position of the first term's operand a among the inputs; the others follow. */
@@ -99,7 +126,7 @@ function addScaled(accumulators: Int32Array, a: Value, b: Value): void {
   });
 }
 
-/** requantise(Σ a · b + bias). */
+/** requantise(Σ a · b + bias), or requantise(iGELU(requantise(Σ a · b + bias))). */
 export const requantizedProductSum = defineOperator({
   name: "RequantizedProductSum",
   summary: "y = clip(((Σ a · b + bias)·mul + add + 2^(shift-1)) >> shift)",
@@ -126,7 +153,10 @@ export const requantizedProductSum = defineOperator({
     }
     const constants = requantConstants(attributes, shape, constantsAmong(attributes, inputs));
     // Beyond int32 the sum wraps, and may be anything.
-    return [integerType(shape, requantRange(integerType(shape, sum).range, constants))];
+    const range = requantRange(integerType(shape, sum).range, constants);
+    const { gelu } = attributes;
+    if (!gelu) return [integerType(shape, range)];
+    return [integerType(shape, mapRange((x) => requantizedGelu(x, gelu), range, requantLimits(gelu)))];
   },
   evaluate(inputs, attributes, [output]) {
     const accumulators = new Int32Array(elementCount(output.shape));
@@ -139,9 +169,12 @@ export const requantizedProductSum = defineOperator({
       }
     }
     if (inputs[0]) addBroadcast(accumulators, output.shape, inputs[0]);
+    const { axis, gelu } = attributes;
     const result = allocate(output.dtype, accumulators.length);
+    const requantized = gelu ? accumulators : result;
     const constants = requantValues(attributes, constantsAmong(attributes, inputs));
-    requantizeAll(result, accumulators, output.shape, attributes.axis, constants);
+    requantizeAll(requantized, accumulators, output.shape, axis, constants);
+    if (gelu) { for (let i = 0; i < result.length; i++) result[i] = requantizedGelu(requantized[i], gelu); }
     return [result];
   },
   macs(inputs, attributes) {

@@ -3,6 +3,7 @@
 import type { Target } from "../../targets/schema.ts";
 import { dropDeadNodes } from "./dead_nodes.ts";
 import { fuseAttention, type FusionOptions } from "./fuse_attention.ts";
+import { fuseGelu } from "./fuse_gelu.ts";
 import { fuseSum } from "./fuse_sum.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import type { Pass } from "./pass.ts";
@@ -14,6 +15,7 @@ export function itaPasses(target: Target, options: FusionOptions = {}): Pass[] {
   return [
     fuseSum(target, options),
     recentreUnsigned(target),
+    fuseGelu(target, options),
     fuseAttention(target, options),
     transposeOperands(target),
     dropDeadNodes,

@@ -125,7 +125,14 @@ function sumModel(random: Random): Model {
     builder.parameter("mul", [1], [random.integer(1, 20)]),
     builder.parameter("add", [1], [random.pick([0, 1 << shift, 777])]),
   ], { axis: -1, shift, signed: random.chance(0.9), levels: 256 });
-  if (random.chance(0.3)) y = apply("Relu", [y]);
+  if (random.chance(0.3)) {
+    y = apply("Relu", [y]);
+  } else if (random.chance(0.4)) {
+    // GELU at a scale of 1/32, its sign changed: ITA has that.
+    const constants = [builder.parameter("gm", [1], [-148]), builder.parameter("ga", [1], [0])];
+    const gelu = apply("iGELU", [y], { b: -80, one: 7091 });
+    y = apply("RequantShift", [gelu, ...constants], { axis: -1, shift: 20, signed: true, levels: 256 });
+  }
   return builder.finish("sum", inputs.map(({ name }) => name), [y.name]);
 }
 

@@ -167,7 +167,7 @@ function piece(view: NodeView, box: Box): KernelCall {
       bias: placeBias(biases, product, box, row, column, constants),
       biasByRow: product.bias?.byRow ?? false,
       output: { field: "y", offset: (row * tilesOf(columns) + column) * tileBytes },
-      ...(constants.relu ? { activation: "relu" } : {}),
+      ...(constants.relu ? { activation: "relu" } : product.gelu ? { activation: "gelu" } : {}),
     };
     sequences.at(-1)!.jobs.push(
       ...pairs.map(({ input, weights }, i) => ({ input, weights, ...(i < pairs.length - 1 ? {} : end) })),
@@ -180,7 +180,8 @@ function piece(view: NodeView, box: Box): KernelCall {
     multipliers: eight(constants.multiplier),
     shifts: eight(constants.shift),
     offsets: eight(constants.offset),
-    activationRequant: constants.relu ? { multiplier: 1, shift: 0, offset: 0 } : undefined,
+    ...(product.gelu ? { gelu: { b: product.gelu.b, c: product.gelu.c } } : {}),
+    activationRequant: constants.relu ? { multiplier: 1, shift: 0, offset: 0 } : product.gelu?.requant,
     jobs,
   }));
   const biasTable = biases.table();

@@ -5,6 +5,7 @@ import type { Node, Range, Tensor } from "../../../src/model/types.ts";
 import { broadcastStrides } from "../cores/boxes.ts";
 import { type NodeView, wholeBox } from "../engine.ts";
 import { type ConstantTiles, diagonalTiles, matrixTiles } from "./constant_tiles.ts";
+import { type ItaGelu, type NetworkGelu, translateGelu } from "./gelu.ts";
 import { biasLimits, type ItaRequant, translateRequant } from "./requantise.ts";
 import { longest, mostTiles, tileEdge, tilesOf } from "./tiles.ts";
 
@@ -17,6 +18,7 @@ interface Attributes {
   readonly transA?: boolean;
   readonly transB?: boolean;
   readonly terms?: readonly ("product" | "transposed" | "diagonal")[];
+  readonly gelu?: NetworkGelu;
 }
 
 /** One of the products that are added up. */
@@ -46,6 +48,8 @@ export interface Product {
   readonly axis: number;
   /** Constants by position along the axis; one entry if that is -1. */
   readonly requants: readonly ItaRequant[];
+  /** GELU behind the requantisation. */
+  readonly gelu?: ItaGelu;
 }
 
 type Refusal = { readonly reason: string };
@@ -98,7 +102,7 @@ function termOf(
 }
 
 function analyse(view: NodeView): Outcome {
-  const { axis } = view.node.attributes as unknown as Attributes;
+  const { axis, gelu } = view.node.attributes as unknown as Attributes;
   const { terms, bias, constants } = inputsOf(view);
   const { shape } = view.outputs[0];
   const nameOf = (operand: string, term: number) =>
@@ -119,6 +123,11 @@ function analyse(view: NodeView): Outcome {
   };
   const requants = requantsOf(view, constants, range, bias?.range ?? { min: 0, max: 0 });
   if ("reason" in requants) return requants;
+  const activation = gelu && translateGelu(gelu);
+  if (activation && "reason" in activation) return activation;
+  if (activation && requants.some(({ relu }) => relu)) {
+    return { reason: "it is clipped at 0 in front of GELU, and ITA has one activation" };
+  }
   // Last, for passes can often do something about these.
   for (const [name, { dtype }] of operands) {
     if (dtype !== "int8") return { reason: `${name} is ${dtype}, ITA multiplies int8` };
@@ -129,7 +138,8 @@ function analyse(view: NodeView): Outcome {
       return { reason: `${nameOf("b", i)} is an activation that is not stored by columns` };
     }
   }
-  return { product: { terms, shape, bias: bias && accessBias(bias, shape), axis, requants } };
+  const product = { terms, shape, bias: bias && accessBias(bias, shape), axis, requants };
+  return { product: { ...product, gelu: activation?.gelu } };
 }
 
 /** Most tiles that a term adds to one tile of the result, all-zero ones not counted. */
