@@ -90,14 +90,19 @@ Deno.test("conformance isa names what failed and counts", () =>
     await Deno.mkdir(join(folder, "a/b"), { recursive: true });
     await Deno.writeFile(join(folder, "a/b/good"), test(1));
     await Deno.writeTextFile(join(folder, "README"), "no program");
-    const good = await cli(["conformance", "isa", "."], folder);
-    assert.equal(good.status, 0, good.stderr);
-    assert.equal(good.stdout.trimEnd().split("\n").at(-1), "1 passed, 0 failed");
+    const timings = ["exact", "fast"];
+    for (const timing of timings) {
+      const good = await cli(["conformance", "isa", ".", "--timing", timing], folder);
+      assert.equal(good.status, 0, good.stderr);
+      assert.equal(good.stdout.trimEnd().split("\n").at(-1), "1 passed, 0 failed");
+    }
     await Deno.writeFile(join(folder, "a/bad"), test(2 * 3 + 1));
-    const bad = await cli(["conformance", "isa", "."], folder);
-    assert.equal(bad.status, 1);
-    assert.match(bad.stdout, /^FAILED a\/bad .*3 failed$/m);
-    assert.equal(bad.stdout.trimEnd().split("\n").at(-1), "1 passed, 1 failed");
+    for (const timing of timings) {
+      const bad = await cli(["conformance", "isa", ".", "--timing", timing], folder);
+      assert.equal(bad.status, 1);
+      assert.match(bad.stdout, /^FAILED a\/bad .*3 failed$/m);
+      assert.equal(bad.stdout.trimEnd().split("\n").at(-1), "1 passed, 1 failed");
+    }
     await Deno.mkdir(join(folder, "empty"));
     assertRefused(await cli(["conformance", "isa", "empty"], folder), 2, /empty: there is no case/);
     assertRefused(await cli(["conformance", "networks", "none"], folder), 2, /none: there is no such/);

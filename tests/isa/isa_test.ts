@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Timing } from "../../runtime/host/timing.ts";
 import { type IsaResult, runIsaFolder } from "../../runtime/validate/isa.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import { loadTarget } from "../../targets/load.ts";
@@ -36,9 +37,14 @@ async function buildAll(into: string): Promise<string[] | undefined> {
   return names;
 }
 
-async function run(path: string, target: string, skipped?: (name: string, why: string) => void) {
+async function run(
+  path: string,
+  target: string,
+  skipped?: (name: string, why: string) => void,
+  timing: Timing = "exact",
+) {
   const results: IsaResult[] = [];
-  const options = { skipped, maxCycles: 200_000 };
+  const options = { skipped, maxCycles: 200_000, timing, cache: false } as const;
   for await (const result of runIsaFolder(path, await loadTarget(target), options)) results.push(result);
   return results;
 }
@@ -53,7 +59,7 @@ async function inTemporaryFolder(body: (path: string) => Promise<void>): Promise
 }
 
 for (const [target, without] of [["virt", []], ["snitch-ita", beyondCluster]] as const) {
-  Deno.test(`instruction-set tests pass on ${target}`, () =>
+  Deno.test(`instruction-set tests pass on ${target}, under both levels of timing`, () =>
     inTemporaryFolder(async (path) => {
       const names = await buildAll(path);
       if (!names) return;
@@ -61,6 +67,11 @@ for (const [target, without] of [["virt", []], ["snitch-ita", beyondCluster]] as
       const results = await run(path, target);
       assert.deepEqual(results.filter(({ passed }) => !passed), []);
       assert.equal(results.length, names.length - without.length);
+      const fast = await run(path, target, undefined, "fast");
+      assert.deepEqual(
+        fast.map(({ name, passed, detail }) => ({ name, passed, detail })),
+        results.map(({ name, passed, detail }) => ({ name, passed, detail })),
+      );
     }));
 }
 
