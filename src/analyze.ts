@@ -8,6 +8,8 @@ import { compileModel, unsupportedIn } from "./compile_model.ts";
 import { type ImportOptions, type Inspection, inspectModel } from "./onnx/import.ts";
 import type { UnsupportedNode } from "./schedule/plan.ts";
 import type { Program } from "./schedule/program.ts";
+import { engineTimeLines } from "../targets/engine_time.ts";
+import { estimateLines, estimateOf, type PlanEstimate } from "./schedule/estimate.ts";
 import { costLines, layerTable, memoryTable } from "./schedule/summary.ts";
 
 /** What to look at. */
@@ -30,8 +32,9 @@ export interface Analysis {
   readonly unsupported: readonly UnsupportedNode[];
   /** Why there is no program although every node has an engine: it does not fit. */
   readonly misfit?: AttoflowError;
-  /** The plan, if there is one. */
+  /** The plan, if there is one, and what it promises. */
   readonly program?: Program;
+  readonly estimate?: PlanEstimate;
 }
 
 /**
@@ -45,7 +48,8 @@ export function analyze({ bytes, import: importOptions, target, l1Bytes }: Analy
   const unsupported = unsupportedIn(file.model, target);
   if (unsupported.length > 0) return { file, model: file.model, unsupported };
   try {
-    return { file, unsupported, ...compileModel(file.model, target, { l1Bytes }) };
+    const { model, program } = compileModel(file.model, target, { l1Bytes });
+    return { file, unsupported, model, program, estimate: estimateOf(program, target) };
   } catch (error) {
     if (!(error instanceof AttoflowError)) throw error;
     return { file, model: file.model, unsupported, misfit: error };
@@ -54,7 +58,7 @@ export function analyze({ bytes, import: importOptions, target, l1Bytes }: Analy
 
 /** The analysis as text: one table for the costs, one for memory, one for the layers; then what is in the way. */
 export function analysisText(analysis: Analysis): string {
-  const { file, program, unsupported, misfit } = analysis;
+  const { file, program, estimate, unsupported, misfit } = analysis;
   const operators = [...file.operators].map(([operator, count]) => `${count} ${operator}`).join(", ");
   const lines = [
     `file        opset ${file.opset}, ${file.producer || "unknown producer"}: ${operators || "no nodes"}`,
@@ -62,7 +66,9 @@ export function analysisText(analysis: Analysis): string {
   if (program) {
     lines.push(
       ...costLines(program.layers, program.macs, program.parameters),
+      ...(estimate ? estimateLines(estimate) : []),
       "",
+      ...(estimate?.engines ? [...engineTimeLines(estimate.engines), ""] : []),
       ...memoryTable(program.memories),
       "",
       ...layerTable(program.layers),

@@ -6,9 +6,11 @@ import { buildEncoder } from "../examples/encoder/encoder.ts";
 import { readGeneratedImage } from "../runtime/host/folder.ts";
 import { openSession } from "../runtime/host/open.ts";
 import { type Intervals, observedEngineTimes } from "../runtime/trace/engine_activity.ts";
+import { energyEventsOf } from "../runtime/soc/counters.ts";
 import { generate } from "../src/generate.ts";
 import type { Model } from "../src/model/types.ts";
 import { exportModel } from "../src/onnx/export.ts";
+import { estimateLines, estimateOf } from "../src/schedule/estimate.ts";
 import { plannedCycles, plannedEngineTimes } from "../src/schedule/engine_time.ts";
 import {
   type EngineTime,
@@ -19,6 +21,7 @@ import {
   sumOfEngineTimes,
   type TimedStep,
 } from "../targets/engine_time.ts";
+import { estimateEnergy } from "../targets/energy.ts";
 import { loadTarget } from "../targets/load.ts";
 import { manifestSchema, readStep, stepAsText } from "../targets/manifest.ts";
 
@@ -93,8 +96,13 @@ Deno.test("the emulated run gives each engine the work that the plan expects", a
   for (
     const { model, inputs } of [gemm(256, 256, 256), { model: encoder.model, inputs: [encoder.images[0]] }]
   ) {
-    const { program, observed, cycles, window } = await run(model, inputs);
-    const planned = plannedEngineTimes(program, target);
+    const { program, observed, cycles, window, power } = await run(model, inputs);
+    const promised = estimateOf(program, target);
+    const planned = promised.engines!;
+    deepStrictEqual(planned, plannedEngineTimes(program, target));
+    const { milliwatts } = promised.energy!;
+    ok(milliwatts > 0.75 * power && milliwatts < 1.25 * power, `${milliwatts} mW, measured ${power}`);
+    ok(estimateLines(promised)[0].includes(`${milliwatts.toFixed(1)} mW`));
     ok(plannedCycles(program) > 0.5 * cycles && plannedCycles(program) < 1.5 * cycles);
     for (const engine of stepEngines) {
       strictEqual(planned[engine] === undefined, observed[engine] === undefined, engine);
@@ -122,7 +130,11 @@ async function run(model: Model, inputs: readonly Int8Array[]) {
     const { engines, counters, cycles } = await session.infer(inputs);
     strictEqual((await session.infer(inputs, { layers: true })).engines, undefined);
     ok(engines && counters);
-    return { program, observed: engines, cycles, window: counters.cycles };
+    const { milliwatts } = estimateEnergy(
+      { energy: target.energy!, clock: target.clock },
+      energyEventsOf(counters)!,
+    );
+    return { program, observed: engines, cycles, window: counters.cycles, power: milliwatts };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,5 +1,6 @@
 // Prints what a validation found: lines for people, objects (one a line) for programs.
 
+import { engineTimeLines } from "../../targets/engine_time.ts";
 import { displayName } from "../host/names.ts";
 import type { InferenceReport, LayerReport, OutputReport, Summary } from "./validate.ts";
 
@@ -21,6 +22,8 @@ export function summaryLines(summary: Summary): string[] {
   return [
     `${summary.model} on ${summary.target}: ${count}, ${number(summary.cycles)} cycles` +
     rate(summary.macs, summary.cycles),
+    ...(summary.energy ? [energyLine(summary)] : []),
+    ...(summary.engines ? engineTimeLines(summary.engines) : []),
     summary.bitExact
       ? `bit-exact with ${against}`
       : `NOT bit-exact with ${against}: ${number(summary.mismatches)} elements differ`,
@@ -45,6 +48,13 @@ export function inferenceObject(report: InferenceReport): Record<string, unknown
 /** The NDJSON object of the whole validation. */
 export function summaryObject(summary: Summary): Record<string, unknown> {
   return { type: "summary", ...summary };
+}
+
+function energyLine({ energy, inferences, macs }: Summary): string {
+  const { microjoules, milliwatts } = energy!;
+  const each = (microjoules / inferences).toFixed(1);
+  const efficiency = macs > 0 ? `, ${number(Math.round(2 * macs / microjoules / 1e3))} GOp/J` : "";
+  return `energy (estimate): ${milliwatts.toFixed(1)} mW, ${each} µJ an inference${efficiency}`;
 }
 
 function outputLine(output: OutputReport): string {

@@ -2,9 +2,13 @@
 // and with the reference meaning of the operators. The reference is handed in: this side of the wall does not know it.
 
 import { AttoflowError } from "../../targets/errors.ts";
+import { type EnergyEstimate, estimateEnergy } from "../../targets/energy.ts";
+import { type EngineTimes, sumOfEngineTimes } from "../../targets/engine_time.ts";
 import type { Manifest } from "../../targets/manifest.ts";
+import { targetSchema } from "../../targets/schema.ts";
 import type { InferenceResult, Session } from "../host/session.ts";
 import type { Elements, ResultTensor } from "../host/tensors.ts";
+import { type Counters, energyEventsOf, sumOfCounters } from "../soc/counters.ts";
 import { compareElements, type Comparison } from "./compare.ts";
 
 /** What the operators mean: from the inputs of one inference, in order, to tensors by name. */
@@ -62,6 +66,10 @@ export interface Summary {
   readonly macsPerCycle: number;
   readonly target: string;
   readonly model: string;
+  /** Where the engines' time went, all inferences together; absent where it is not known. */
+  readonly engines?: EngineTimes;
+  /** Estimates; absent if the target has no coefficients, or the timing does not count what they are for. */
+  readonly energy?: EnergyEstimate;
   /** What the outputs were compared with. */
   readonly against: readonly ("expected" | "reference")[];
 }
@@ -117,11 +125,15 @@ export class Tally {
   #mismatches = 0;
   #differing = 0;
   #cycles = 0;
+  readonly #counters: Counters[] = [];
+  readonly #engines: EngineTimes[] = [];
 
   /** @param hasExpected whether outputs were compared with expected ones, too */
   constructor(readonly manifest: Manifest, readonly hasExpected: boolean) {}
 
-  add({ outputs, layers, cycles }: InferenceReport): void {
+  add({ outputs, layers, cycles, result }: InferenceReport): void {
+    if (result.counters) this.#counters.push(result.counters);
+    if (result.engines) this.#engines.push(result.engines);
     this.#inferences++;
     this.#mismatches += outputs.reduce((sum, output) => sum + output.mismatches, 0);
     this.#differing += layers?.differing ?? 0;
@@ -140,8 +152,17 @@ export class Tally {
       macsPerCycle: cycles > 0 ? macs / cycles : 0,
       target: String(target.name),
       model,
+      ...(this.#engines.length > 0 ? { engines: sumOfEngineTimes(this.#engines) } : {}),
+      ...this.#energy(),
       against: hasExpected ? ["expected", "reference"] : ["reference"],
     };
+  }
+
+  #energy(): Pick<Summary, "energy"> {
+    const { energy, clock } = targetSchema.parse(this.manifest.target);
+    if (!energy || this.#counters.length === 0) return {};
+    const events = energyEventsOf(this.#counters.reduce(sumOfCounters));
+    return events ? { energy: estimateEnergy({ energy, clock }, events) } : {};
   }
 }
 

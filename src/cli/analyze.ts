@@ -23,7 +23,7 @@ export const analyzeCommand = defineCommand("analyze", {
   const { inputLines, ...resolved } = await resolveRequest(request);
   say(...inputLines);
   const analysis = analyze({ ...resolved, l1Bytes: l1 });
-  const { file, unsupported, misfit, program } = analysis;
+  const { file, unsupported, misfit, program, estimate } = analysis;
   if (json) {
     printJson({
       type: "analysis",
@@ -38,6 +38,7 @@ export const analyzeCommand = defineCommand("analyze", {
         ? {
           macs: program.macs,
           parameters: program.parameters,
+          estimate,
           memories: program.memories,
           layers: program.layers.map(({ steps: _, ...layer }) => layer),
         }

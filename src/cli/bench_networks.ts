@@ -6,10 +6,9 @@ import { flag, option, optional, withDefault } from "@optique/core";
 import { z } from "zod";
 import { countMacs, type NetworkExample, writeNetwork } from "../../examples/network_example.ts";
 import { networks } from "../../examples/networks.ts";
-import { energyEventsOf, sumOfCounters } from "../../runtime/soc/counters.ts";
-import type { InferenceReport, Summary } from "../../runtime/validate/validate.ts";
-import { type EnergyEstimate, estimateEnergy } from "../../targets/energy.ts";
-import { engineTimeLines, type EngineTimes, sumOfEngineTimes } from "../../targets/engine_time.ts";
+import type { Summary } from "../../runtime/validate/validate.ts";
+import type { EnergyEstimate } from "../../targets/energy.ts";
+import { engineTimeLines, type EngineTimes } from "../../targets/engine_time.ts";
 import type { Manifest } from "../../targets/manifest.ts";
 import type { Target } from "../../targets/schema.ts";
 import { generate } from "../generate.ts";
@@ -121,13 +120,13 @@ export async function measureNetwork(
   const softmaxShift = target.ita?.softmaxShift ?? 0;
   const { manifest } = await generate({ bytes, import: { name: model, softmaxShift }, target, out, cc });
   const generated = performance.now();
-  const { reports, summary } = await compare(out, join(folder, "inputs.npz"));
+  const summary = await compare(out, join(folder, "inputs.npz"));
   const compared = performance.now();
 
   const cycles = summary.cycles / summary.inferences;
   const inferencesPerSecond = target.clock.hertz / cycles;
   const gops = 2 * macs * inferencesPerSecond / 1e9;
-  const energy = energyOf(reports, target);
+  const { energy, inferences } = summary;
   const seconds = (from: number, to: number) => (to - from) / 1000;
   return {
     model,
@@ -140,15 +139,15 @@ export async function measureNetwork(
       ? {
         milliwatts: energy.milliwatts,
         gopsPerJoule: gops / energy.milliwatts * 1000,
-        microjoules: scaled(energy.parts, 1 / reports.length),
+        microjoules: scaled(energy.parts, 1 / inferences),
       }
       : {}),
     l1Bytes: bytesOf(manifest, "l1"),
     l2Bytes: bytesOf(manifest, "l2"),
     l2LowerBound: bytesOf(manifest, "l2", true),
     bitExact: summary.bitExact,
-    inferences: summary.inferences,
-    engines: meanEngineTimes(reports),
+    inferences,
+    engines: meanOf(summary.engines ?? {}, inferences),
     buildSeconds: seconds(started, built),
     generateSeconds: seconds(built, generated),
     hostSeconds: seconds(generated, compared),
@@ -163,28 +162,12 @@ async function writeExample(build: () => NetworkExample, folder: string): Promis
   return countMacs(example.model);
 }
 
-async function compare(
-  folder: string,
-  inputs: string,
-): Promise<{ reports: InferenceReport[]; summary: Summary }> {
+async function compare(folder: string, inputs: string): Promise<Summary> {
   const run = validate(folder, { inputs, jobs: processors() });
-  const reports: InferenceReport[] = [];
   for (;;) {
     const step = await run.next();
-    if (step.done) return { reports, summary: step.value };
-    reports.push(step.value);
+    if (step.done) return step.value;
   }
-}
-
-/** Energy of all inferences together; its power is their mean. */
-function energyOf(
-  reports: readonly InferenceReport[],
-  { energy, clock }: Target,
-): EnergyEstimate | undefined {
-  const all = reports.flatMap(({ result }) => result.counters ?? []);
-  if (!energy || all.length === 0) return undefined;
-  const events = energyEventsOf(all.reduce(sumOfCounters));
-  return events && estimateEnergy({ energy, clock }, events);
 }
 
 function bytesOf({ memories }: Manifest, role: "l1" | "l2", least = false): number {
@@ -195,11 +178,9 @@ function bytesOf({ memories }: Manifest, role: "l1" | "l2", least = false): numb
   );
 }
 
-function meanEngineTimes(reports: readonly InferenceReport[]): EngineTimes {
-  const all = reports.flatMap(({ result }) => result.engines ?? []);
-  const sum = sumOfEngineTimes(all);
+function meanOf(times: EngineTimes, count: number): EngineTimes {
   return Object.fromEntries(
-    Object.entries(sum).map(([engine, time]) => [engine, scaled({ ...time }, 1 / all.length)]),
+    Object.entries(times).map(([engine, time]) => [engine, scaled({ ...time }, 1 / count)]),
   );
 }
 
