@@ -60,6 +60,8 @@ export class CodeCache {
   readonly slots: Uint16Array = new Uint16Array(2 ** (32 - pageBits));
   /** Is replaced when more pages are needed: read it anew after a `decode`. */
   records = new Int32Array(0);
+  /** What others estimate that each word costs, by the index of its record / 4: see {@link setEstimate}. */
+  estimates = new Uint16Array(0);
 
   #used = 1;
   readonly #pages: number[] = [0];
@@ -77,6 +79,9 @@ export class CodeCache {
     const records = new Int32Array(pages * pageRecords);
     records.set(this.records);
     this.records = records;
+    const estimates = new Uint16Array(pages * pageWords).fill(1);
+    estimates.set(this.estimates);
+    this.estimates = estimates;
   }
 
   /**
@@ -95,6 +100,15 @@ export class CodeCache {
     else this.records.set([packFields(0, discard, 0, 0, illegal), 0, 0], at);
     this.records[at + 3] = this.#source.cacheable(pc) ? this.#predicted(pc) : -1;
     return at;
+  }
+
+  /**
+   * Says what a word of a page with decoded words is estimated to cost: cycles, and cycles more that an access costs
+   * which leaves the cluster, or that a division's result may take longer without holding anything up.
+   */
+  setEstimate(pc: number, cycles: number, extra: number): void {
+    if (this.slots[pc >>> pageBits] === 0) return;
+    this.estimates[this.#at(pc) >>> 2] = Math.min(cycles, 255) | Math.min(extra, 255) << 8;
   }
 
   #at(pc: number): number {
@@ -153,6 +167,7 @@ export class CodeCache {
     this.#pages.length = 1;
     this.#used = 1;
     this.records.fill(0);
+    this.estimates.fill(1);
   }
 }
 

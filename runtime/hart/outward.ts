@@ -25,6 +25,8 @@ import type { WriteBack } from "./write_back.ts";
 const barrierCycles = 2;
 /** From an Xdma instruction to the cycle in which its result can be written back (section 2). */
 const transferCycles = 3;
+/** Cycles of the quickest division from its grant (section 8, rule 3). */
+const quickestDivision = 2;
 /** Entries of a request register (section 8, rule 4). */
 const requestPlaces = 2;
 
@@ -108,6 +110,10 @@ export class Outward {
   cause = 0;
   /** By hart: 1 while it waits for room in a request register. */
   readonly full: Uint8Array;
+  /** What instructions have been estimated to cost so far, by hart, in cycles; absent: nobody wants to know. */
+  estimated: Float64Array | undefined;
+  /** Of the instruction to issue: the estimate of {@link CodeCache}. */
+  estimate = 0;
   /** Times that all harts have met at the barrier. */
   meetings = 0;
   #arrived = 0;
@@ -199,6 +205,7 @@ export class Outward {
     ) {
       return this.environment.fail(hart, describeBadAccess(isStore, address, region));
     }
+    if (this.estimated !== undefined && region.kind === "memory") this.estimated[hart] += this.estimate >>> 8;
     loadStore.issue(hart, index, isStore ? noRegister : rd, address, b, region);
     if (!isStore && rd !== discard) writeBack.scoreboard[hart] |= 1 << rd;
     return done;
@@ -215,6 +222,9 @@ export class Outward {
     // The scoreboard hides the result until it is written back.
     state.registers[(hart << 6) + rd] = compute(index, a, b, imm, pc);
     const cycles = division ? divisionCycles(a, b, divisionSigned[index]) : multiplicationCycles;
+    if (division && this.estimated !== undefined) {
+      this.estimated[hart] += Math.max(0, cycles - quickestDivision - (this.estimate >>> 8));
+    }
     offload.issue(hart, rd, cycles, division);
     if (rd !== discard) writeBack.scoreboard[hart] |= 1 << rd;
     return done;

@@ -112,7 +112,8 @@ export class Pipeline {
     const { interruptible } = control, { scoreboard, portFrom, due } = writeBack;
     const asking = loadStore.tcdmRequests | loadStore.outsideRequests | offload.requests;
     const latest = Math.min(now + lookahead, this.limit - 1);
-    let { records } = code;
+    const { estimated } = outward;
+    let { records, estimates } = code;
 
     for (let hart = 0; hart < count; hart++) {
       if (wake[hart] > now) continue;
@@ -154,6 +155,7 @@ export class Pipeline {
             this.#environment.fail(hart, "fetches an instruction from where there is no memory");
           }
           records = code.records;
+          estimates = code.estimates;
           fields = records[i];
         }
         const what = fields >>> 23;
@@ -211,6 +213,7 @@ export class Pipeline {
           if (next === pc) this.#directPc[hart] = noPc;
         } else {
           counters[hart] = pc;
+          outward.estimate = estimates[i >>> 2];
           if (what === kind.csr) {
             state.retired[hart] += retired;
             retired = 0;
@@ -243,6 +246,7 @@ export class Pipeline {
           }
         }
         retired++;
+        if (estimated !== undefined) estimated[hart] += estimates[i >>> 2] & 0xff;
         pc = next;
         t = after;
       }

@@ -14,6 +14,8 @@ const waitForHarts = 0.03, waitForDma = 0.1, waitForAccelerator = 0.45;
 export class Contention {
   /** First cycle that a hart ran in the quantum, or -1. */
   readonly #started: Float64Array;
+  /** Whether any has. */
+  #isUsed = false;
   /** Accesses to the TCDM; cycles of the multiplier and divider; accesses to the outside memory. */
   readonly #accesses: Float64Array;
   readonly #offloads: Float64Array;
@@ -34,6 +36,7 @@ export class Contention {
 
   /** A hart begins to run in this quantum, or goes on. */
   begin(hart: number, cycle: number): void {
+    this.#isUsed = true;
     if (this.#started[hart] < 0) this.#started[hart] = cycle;
   }
 
@@ -56,6 +59,8 @@ export class Contention {
    * @param dma part of the quantum's cycles in which the DMA moved a beat; `accelerator`: in which it worked
    */
   settle(clock: Float64Array, dma: number, accelerator: number): void {
+    if (!this.#isUsed) return;
+    this.#isUsed = false;
     const started = this.#started, accesses = this.#accesses;
     let all = 0;
     for (let hart = 0; hart < clock.length; hart++) all += accesses[hart];

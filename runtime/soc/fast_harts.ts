@@ -12,6 +12,7 @@ import type { Image } from "../image/types.ts";
 import { Contention } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
 import { ExactStretches } from "./exact_stretches.ts";
+import { stretchBits } from "./hot_code.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
 import { notOpen, type TierOptions, Tiers, usedUp } from "./tiers.ts";
@@ -28,6 +29,8 @@ export interface FastOptions extends TierOptions {
 }
 
 const defaultQuantum = 1000, quantumOfOne = 2 ** 18, closeQuantum = 64, defaultCloseness = 256;
+/** Paces that are kept at hand for a hart; a power of two. */
+const pacesKept = 8, noStretch = -1;
 /** From the last arrival at the barrier to the next instruction of all (snitch-cluster.md, 2.5). */
 const barrierCycles = 2;
 
@@ -38,6 +41,8 @@ export class FastHarts implements HartEngine {
   readonly #quantum: number;
   /** Each hart's time. */
   readonly #clock: Float64Array;
+  /** Parts of cycles that each hart is behind. */
+  readonly #behind: Float64Array;
   readonly #contention: Contention;
   readonly #closeness: number;
   #exact: ExactStretches | undefined;
@@ -49,6 +54,12 @@ export class FastHarts implements HartEngine {
   /** Start and end of the quantum under way. */
   #from = 0;
   #until = 0;
+  /** Harts that ran when it began, and whether a device was at work that takes banks from them. */
+  #harts = 0;
+  #isWide = false;
+  /** Paces that were asked for since that changed, some for each hart: of which stretches of code, and the paces. */
+  readonly #paceAt: Int32Array;
+  readonly #paces: Float64Array;
   /** Length of the next quantum, growing to what it usually is. */
   #closely = closeQuantum;
   /** Beats of the DMA up to the last quantum. */
@@ -70,6 +81,9 @@ export class FastHarts implements HartEngine {
     }
     this.#closeness = options.closely ?? (harts > 1 || core.instructionCache ? defaultCloseness : 0);
     this.#clock = new Float64Array(harts);
+    this.#behind = new Float64Array(harts);
+    this.#paceAt = new Int32Array(harts * pacesKept).fill(noStretch);
+    this.#paces = new Float64Array(harts * pacesKept);
     this.#contention = new Contention(harts, core.multiplier === "shared");
   }
 
@@ -89,7 +103,12 @@ export class FastHarts implements HartEngine {
     this.#reservations = near ? [near, far] : [far];
     this.#slow = new SlowPath({ ...parts, near, far });
     this.#deviceTimes = new Float64Array(parts.devices.length);
-    if (this.#closeness > 0) this.#exact = new ExactStretches(parts, near, far, this.#closeness);
+    if (this.#closeness > 0) {
+      this.#exact = new ExactStretches(parts, near, far, this.#closeness, (pc) => {
+        const start = (pc >>> stretchBits << stretchBits) >>> 0;
+        this.#tiers.estimate(start, start + 2 ** stretchBits, (...cost) => parts.code.setEstimate(...cost));
+      });
+    }
     this.#tiers.attach({
       isOpen: (pc) => !this.#exact || this.#exact.hot.isHot(pc),
       noteCode: (address) => parts.access.noteCode(address),
@@ -149,6 +168,7 @@ export class FastHarts implements HartEngine {
   /** Goes on with the tiers from what the pipelines have come to. */
   #leaveExact(now: number): void {
     this.#exact!.leave(now, this.#clock);
+    this.#paceAt.fill(noStretch);
     this.#goesExact = false;
     this.#deviceTimes.fill(now);
     this.#beats = this.#beatsSoFar();
@@ -160,6 +180,7 @@ export class FastHarts implements HartEngine {
     const { state: { count }, ended } = this.#parts;
     now = this.#nextWork(now, end);
     this.#from = now;
+    if (this.#exact) this.#lookAround(this.#exact);
     this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
     // Quanta of several harts stay whole, so that a run in pieces is the same as one in one piece.
     if (count === 1) this.#until = Math.min(this.#until, end);
@@ -173,7 +194,7 @@ export class FastHarts implements HartEngine {
       again = this.#applyChange();
     }
     this.#settle();
-    this.#exact?.earn(this.#until - now);
+    if (this.#exact?.earn(this.#until, this.#until - now)) this.#goesExact = true;
     if (this.#goesExact) this.#exact!.enter(this.#until, this.#clock, this.#devicesReached(this.#until));
     return this.#until;
   }
@@ -248,7 +269,6 @@ export class FastHarts implements HartEngine {
     const { control, ended, setCycle, state } = this.#parts;
     const clock = this.#clock;
     for (let i = 0; i < this.#reservations.length; i++) this.#reservations[i].enter();
-    this.#contention.begin(hart, clock[hart]);
     while (clock[hart] < this.#until) {
       if (control.interrupted[hart] !== 0) {
         clock[hart] += this.#slow.interrupt(hart);
@@ -285,12 +305,45 @@ export class FastHarts implements HartEngine {
       clock = this.#clock,
       tiers = this.#tiers,
       { done } = tiers;
-    const why = tiers.run(hart, pc[hart], Math.min(this.#until - clock[hart], tiers.longest));
+    const pace = this.#paceOf(hart), left = this.#until - clock[hart];
+    const why = tiers.run(hart, pc[hart], Math.min(Math.ceil(left / (pace ?? 1)), tiers.longest));
     pc[hart] = done.pc;
-    clock[hart] += done.cycles;
     retired[hart] += done.instructions;
-    this.#contention.add(hart, done.accesses, done.offloads, done.outside);
+    if (pace === undefined) {
+      this.#contention.begin(hart, clock[hart]);
+      clock[hart] += done.cycles;
+      this.#contention.add(hart, done.accesses, done.offloads, done.outside);
+    } else {
+      const cycles = this.#behind[hart] + done.cycles * pace, whole = Math.floor(cycles);
+      this.#behind[hart] = cycles - whole;
+      clock[hart] += whole;
+    }
     return why;
+  }
+
+  /** Sees what runs beside each hart in this quantum, on which its pace depends. */
+  #lookAround(exact: ExactStretches): void {
+    const harts = exact.running(), isWide = exact.isWide();
+    if (harts === this.#harts && isWide === this.#isWide) return;
+    this.#harts = harts;
+    this.#isWide = isWide;
+    this.#paceAt.fill(noStretch);
+  }
+
+  /** Cycles that a hart takes for one that its instructions cost; undefined if that has not been measured. */
+  #paceOf(hart: number): number | undefined {
+    const exact = this.#exact;
+    if (!exact) return undefined;
+    const pc = this.#parts.state.pc[hart], { pace } = exact;
+    const stretch = pc >>> stretchBits, slot = hart * pacesKept + stretch % pacesKept;
+    if (this.#paceAt[slot] === stretch) return this.#paces[slot];
+    const known = pace.of(hart, pc, this.#harts, this.#isWide);
+    if (pace.isWanted(pc, this.#harts, this.#isWide) && exact.look(this.#from)) this.#goesExact = true;
+    if (known !== undefined) {
+      this.#paceAt[slot] = stretch;
+      this.#paces[slot] = known;
+    }
+    return known;
   }
 
   /** Executes an instruction on the slow path, or all of a loop that asks the DMA until the quantum ends. */

@@ -2,7 +2,10 @@
 // timing runs only such code on its tiers. What is hot depends on the program and on nothing else.
 
 /** Code is told apart in stretches of this many bytes, as a power of two; no block of the tiers crosses one. */
-const stretchBits = 7;
+export const stretchBits = 7;
+
+/** Part of the way to being hot on which what code costs is worth knowing. */
+const known = 8;
 
 /** Heat of code, in samples: times that a hart was seen there. */
 export class HotCode {
@@ -19,9 +22,15 @@ export class HotCode {
     return (this.#heat.get(pc >>> stretchBits) ?? 0) >= this.#enough;
   }
 
-  /** A hart was seen at an address so many times. */
-  add(pc: number, samples: number): void {
-    const stretch = pc >>> stretchBits;
-    this.#heat.set(stretch, (this.#heat.get(stretch) ?? 0) + samples);
+  /** Whether a hart was seen at an address often enough that it pays to know what the code there costs. */
+  isKnown(pc: number): boolean {
+    return (this.#heat.get(pc >>> stretchBits) ?? 0) >= this.#enough / known;
+  }
+
+  /** A hart was seen at an address so many times. Returns whether what the code there costs is known from now on. */
+  add(pc: number, samples: number): boolean {
+    const stretch = pc >>> stretchBits, before = this.#heat.get(stretch) ?? 0;
+    this.#heat.set(stretch, before + samples);
+    return before < this.#enough / known && before + samples >= this.#enough / known;
   }
 }

@@ -5,6 +5,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Cache } from "../cache.ts";
+import { accesses } from "../hart/translate/block.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
 import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
 import {
@@ -208,6 +209,23 @@ export class Tiers {
   /** Cycles of the steps of the block at an address; undefined if there is none. */
   costs(pc: number): readonly number[] | undefined {
     return this.#store.get(pc >>> 0)?.costs.cycles;
+  }
+
+  /**
+   * What the words of a span cost on the tiers.
+   *
+   * @param note is told of each word: cycles, and cycles more where an access or a division takes longer
+   */
+  estimate(start: number, end: number, note: (pc: number, cycles: number, extra: number) => void): void {
+    for (let pc = start; pc < end;) {
+      const { block: { steps }, costs } = this.#store.read(pc);
+      for (const [i, step] of steps.entries()) {
+        const extra = accesses(step) ? costs.penalty[i] : costs.slack[i];
+        if (step.pc < end) note(step.pc, costs.cycles[i], extra);
+      }
+      // Behind them is something for the slow path, or another block.
+      pc += 4 * Math.max(1, steps.length);
+    }
   }
 
   /**

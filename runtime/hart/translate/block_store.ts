@@ -126,8 +126,7 @@ export class BlockStore {
     if (known) return known;
     const window = this.windowOf(start);
     if (!window?.code) return undefined;
-    const block = readBlock(start, this.#source);
-    const costs = costsOf(block, this.#parameters, this.#source, this.#any);
+    const { block, costs } = this.read(start);
     const bytes = header.bytes + (block.steps.length + 1) * stepRecord.bytes + rememberedTargets * 4;
     if (this.#next + bytes + pageBytes > this.#layout.end) this.#clear();
     const stored = { block, costs, address: this.#take(bytes) };
@@ -137,6 +136,12 @@ export class BlockStore {
     this.#ownWords[this.#entry(window, start)] = stored.address;
     this.guard(block.start, Math.max(block.end - block.start, 4));
     return stored;
+  }
+
+  /** The block at an address, which is not kept. */
+  read(start: number): Pick<StoredBlock, "block" | "costs"> {
+    const block = readBlock(start, this.#source);
+    return { block, costs: costsOf(block, this.#parameters, this.#source, this.#any) };
   }
 
   /** Address in memory 1 of a block's step at `pc`. */
