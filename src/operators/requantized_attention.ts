@@ -12,7 +12,7 @@ import {
   largestShift,
   type RequantConstants,
   requantFields,
-  requantize,
+  requantizeAll,
   requantLimits,
   requantRange,
 } from "./requant_shift.ts";
@@ -186,8 +186,8 @@ export const requantizedAttention = defineOperator({
     const outputAt = placeOf(split.output, sizes, queries, valueWidth);
     const product = (a: Value, b: Value, requant: RequantConstants) => {
       const sums = multiplyMatrices(a, b, { transA: false, transB: true });
-      const { mul, add, shift, limits } = requant;
-      return sums.map((sum) => requantize(sum, mul[0], add[0], shift[0], limits));
+      requantizeAll(sums, sums, [sums.length], -1, requant);
+      return sums;
     };
     for (let i = 0; i < batch; i++) {
       for (let head = 0; head < heads; head++) {
