@@ -5,13 +5,11 @@
 import assert from "node:assert/strict";
 import { coresMapping } from "../targets/engines/cores/mapping.ts";
 import { loadTarget } from "../targets/load.ts";
-import { clangLinkFlags, compileFlags, compilerNames, familyFlags } from "../src/emit/makefile.ts";
+import { compileFlags, compilerNames, familyFlags } from "../src/emit/makefile.ts";
 import { operators } from "../src/operators/registry.ts";
-import { findCompiler } from "../src/toolchain/compiler.ts";
 import { run } from "../src/toolchain/run.ts";
-import { readElf } from "../runtime/image/elf.ts";
-import { Soc } from "../runtime/soc/soc.ts";
 import { KernelProgram, Random } from "./cores_harness.ts";
+import { runProgram } from "./cores_runner.ts";
 import { makeTrial } from "./cores_trials.ts";
 
 const path = (relative: string) => decodeURIComponent(new URL(relative, import.meta.url).pathname);
@@ -39,45 +37,13 @@ Deno.test("the cores serve every operator, and every mapping is tried here", () 
 
 Deno.test("kernels give what the operators mean", async () => {
   const cluster = await loadTarget("snitch-ita");
-  const machine = await loadTarget("virt");
   const random = new Random(2408);
   const program = new KernelProgram(cluster, random);
   for (const make of Object.values(makeTrial)) {
     for (let i = 0; i < trialsPerOperator; i++) program.add(make(random));
   }
 
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.writeFile(`${directory}/data.bin`, program.data());
-    await Deno.writeTextFile(`${directory}/calls.c`, program.source());
-    const { command, family } = await findCompiler();
-    const flags = [...familyFlags[family], ...compileFlags(machine), "-Werror", `-I${kernels}`];
-    const link = ["-nostdlib", "-static", "-T", path("cores_program/link.ld")];
-    const sources = [
-      path("cores_program/start.S"),
-      "calls.c",
-      path("../targets/runtime/builtins.c"),
-      ...program.sources.map((source) => kernels + source),
-    ];
-    const answer = await run(
-      command,
-      [...flags, ...link, ...(family === "clang" ? clangLinkFlags : []), "-o", "kernels.elf", ...sources],
-      directory,
-    );
-    assert.equal(answer?.code, 0, answer?.errors);
-
-    const image = readElf(await Deno.readFile(`${directory}/kernels.elf`), "the test program");
-    // As on the cluster, misaligned accesses are errors.
-    const core = { ...machine.harts.core, misaligned: "trap" as const };
-    const soc = new Soc({ ...machine, harts: { ...machine.harts, core } });
-    soc.load(image);
-    const { reason, exitCode } = soc.run({ maxCycles: 1e9, limitIsFault: true });
-    assert.deepEqual([reason, exitCode], ["exit", 0]);
-    const results = image.symbols.find(({ name }) => name === "results")!;
-    assert.deepEqual(program.check(soc.readBytes(results.address, program.resultSize)), []);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  assert.deepEqual(await runProgram(program), []);
 });
 
 for (const family of ["gcc", "clang"] as const) {

@@ -140,13 +140,33 @@ function itaMax(random: Random, operator: string, groupWidth: number): Trial {
 }
 
 function normalisation(random: Random, operator: "iLayerNorm" | "iRMSNorm"): Trial {
-  const shape = anyShape(random, random.integer(1, 3), random.pick([4, 60]));
+  const uniform = random.chance(0.5);
+  const shape = uniform
+    ? [random.integer(0, 20), random.integer(160, 330)]
+    : anyShape(random, random.integer(1, 3), random.pick([4, 60]));
   const length = shape[shape.length - 1];
+  const shift = random.pick(uniform ? [0, 5, 7, 8, 8, 9] : [0, 7, 9, 12, 31]);
   const vector = (range: Range) => randomTensor(random, [length], range, { constant: true, dtype: "int32" });
-  const weight = vector(anyRange(random, [{ min: -456946, max: 456946 }, { min: 0, max: 3000 }, int32]));
-  const bias = vector(anyRange(random, [{ min: -100000, max: 100000 }, int32]));
-  const x = randomTensor(random, shape, anyRange(random));
-  const attributes = { shift: random.pick([0, 7, 9, 12, 31]), levels: random.pick([256, 256, 16, 65536]) };
+  const one = (low: number, high: number) => {
+    const value = random.integer(low, high);
+    return { min: value, max: value };
+  };
+  const weight = vector(
+    uniform
+      ? one(1, 2 ** (8 + shift))
+      : anyRange(random, [{ min: -456946, max: 456946 }, { min: 0, max: 3000 }, int32]),
+  );
+  const bias = vector(
+    uniform
+      ? random.chance(0.3) ? one(-(2 ** (7 + shift)), 2 ** (7 + shift)) : one(0, 2 ** shift)
+      : anyRange(random, [{ min: -100000, max: 100000 }, int32]),
+  );
+  const x = randomTensor(
+    random,
+    shape,
+    anyRange(random, uniform ? [int8, uint8, { min: -30, max: 50 }] : undefined),
+  );
+  const attributes = { shift, levels: random.pick([256, 256, 16, uniform ? 256 : 65536]) };
   return trial(operator, attributes, operator === "iLayerNorm" ? [x, weight, bias] : [x, weight]);
 }
 

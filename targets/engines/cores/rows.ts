@@ -138,13 +138,76 @@ function signedLimits(levels: number) {
   return { low, high: low + levels - 1 };
 }
 
+/** Bytes of a core's table in kernels/norm_uniform.h. */
+const normTableBytes = 512;
+
+/** The one value of a constant; undefined if it has several. */
+function onlyValue({ data }: Tensor): number | undefined {
+  return data && data.length > 0 && data.every((value) => value === data[0]) ? data[0] : undefined;
+}
+
+/**
+ * Factor and shift with which n / divisor is (n·factor) >> (32 + shift) for n < 2^31 and divisors up to 2^16
+ * (kernels/norm_row.h); factor 0 for 1.
+ */
+function reciprocal(name: string, divisor: number): Record<string, number> {
+  const shift = Math.max(0, 31 - Math.clz32(divisor - 1));
+  const factor = divisor === 1 ? 0 : Math.floor(2 ** (32 + shift) / divisor) + 1;
+  return { [`${name}_factor`]: factor | 0, [`${name}_shift`]: shift };
+}
+
+/** Columns from which on making a table for each row pays. */
+const tableColumns = 160;
+
+/** Weight and bias of a normalisation that kernels/norm_uniform.c can do; see there for the conditions. */
+function uniformParameters({ node, inputs: [x, weight, bias], outputs: [y] }: NodeView) {
+  const { shift, levels } = node.attributes as { shift: number; levels: number };
+  const { low, high } = signedLimits(levels);
+  const [w, b] = [onlyValue(weight!), bias ? onlyValue(bias) : 0];
+  const columns = x!.shape.at(-1)!;
+  const bytes = x!.dtype !== "int32" && y.dtype !== "int32";
+  if (!bytes || columns < tableColumns || columns > 2 ** 15 || w === undefined || b === undefined) {
+    return undefined;
+  }
+  const exact = shift <= 8 && w >= 1 && w < 2 ** (8 + shift) && b >> shift >= low && b >> shift <= high;
+  return exact ? { weight: w, bias: b } : undefined;
+}
+
 /** iLayerNorm and iRMSNorm. */
 export const normMapping: Mapping = {
   rejects: integersOnly,
   cuts: outerAxes,
-  piece({ node, inputs: [x, weight, bias], outputs: [y] }, box, target): KernelCall {
+  piece(view, box, target): KernelCall {
+    const { node, inputs: [x, weight, bias], outputs: [y] } = view;
     const { shift, levels } = node.attributes as { shift: number; levels: number };
     const { rows, columns } = rowsOf(box);
+    const uniform = uniformParameters(view);
+    if (uniform) {
+      const { workers } = target.harts;
+      return {
+        kernel: "layer_norm_uniform",
+        source: "norm_uniform.c",
+        reads: [{ field: "x", input: 0, box }],
+        writes: [{ field: "y", output: 0, box }],
+        scratch: [{ field: "tables", bytes: normTableBytes * workers }],
+        parameters: {
+          rows,
+          columns,
+          x_type: typeCode[x!.dtype],
+          centred: bias ? 1 : 0,
+          ...uniform,
+          ...reciprocal("columns", columns),
+          ...reciprocal("weight", uniform.weight),
+          shift,
+          ...signedLimits(levels),
+        },
+        macs: 0,
+        cycles: estimateCycles({
+          instructions: workers *
+            (Math.ceil(rows / workers) * (8.75 * columns + 1170) + 4.4 * columns + 1100),
+        }, target),
+      };
+    }
     const reads = [{ field: "x", input: 0, box }, {
       field: "weight",
       input: 1,

@@ -58,7 +58,8 @@ static inline int32_t wrap_mul(int32_t a, int32_t b) { return (int32_t)((uint32_
 /** This core's contiguous share of `count` items; shares differ by one item at most in being a full chunk. */
 static inline struct span share(int32_t count, uint32_t core, uint32_t cores)
 {
-    uint32_t chunk = ((uint32_t)count + cores - 1u) / cores;
+    /* The divider is shared, and eight cores are the usual number. */
+    uint32_t chunk = cores == 8 ? ((uint32_t)count + 7u) >> 3 : ((uint32_t)count + cores - 1u) / cores;
     uint32_t first = chunk * core;
     uint32_t end = first + chunk;
     struct span span;

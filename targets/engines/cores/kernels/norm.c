@@ -4,44 +4,7 @@
  * by its root are multiplications by a reciprocal that is exact for them.
  */
 #include "norm.h"
-
-/** floor(sqrt(value)), bit by bit. */
-static uint32_t square_root(uint32_t value)
-{
-    uint32_t root = 0;
-    for (uint32_t bit = 1u << 30; bit != 0; bit >>= 2) {
-        uint32_t trial = root + bit;
-        root >>= 1;
-        if (value >= trial) {
-            value -= trial;
-            root += bit;
-        }
-    }
-    return root;
-}
-
-/**
- * Division of magnitudes up to 2^31 by a divisor from 2 to 65535: n / divisor = (n * factor) >> (32 + shift).
- * With 2^(l-1) < divisor <= 2^l and factor = floor(2^(31+l) / divisor) + 1 this is exact (Granlund and
- * Montgomery, PLDI 1994), and shift = l - 1.
- */
-struct reciprocal {
-    uint32_t factor;
-    uint32_t shift;
-};
-
-static struct reciprocal reciprocal_of(uint32_t divisor)
-{
-    struct reciprocal r = {0, 0};
-    uint32_t quotient, dividend = 1u << 16; /* 2^(15+l), the dividend's upper part */
-    while (2u << r.shift < divisor) {
-        r.shift++;
-        dividend <<= 1;
-    }
-    quotient = dividend / divisor;
-    r.factor = (quotient << 16) + ((dividend - quotient * divisor) << 16) / divisor + 1u;
-    return r;
-}
+#include "norm_row.h"
 
 /** What a row's elements are scaled with. */
 struct row_scale {
@@ -63,7 +26,7 @@ static struct row_scale make_row_scale(const struct layer_norm_args *args, uint3
         squares += mean * (mean * columns - 2u * sum);
         s.mean = (int32_t)mean;
     }
-    s.root = square_root(squares / columns + 1u);
+    s.root = square_root(squares / columns + 1u, 1u << 30);
     if (s.root > 1)
         s.reciprocal = reciprocal_of(s.root);
     return s;
@@ -80,8 +43,7 @@ static void scale_any(const struct layer_norm_args *args, const struct row_scale
         if (s->root > 1) {
             uint32_t sign = (uint32_t)(product >> 31);
             uint32_t magnitude = ((uint32_t)product ^ sign) - sign;
-            uint32_t quotient =
-                (uint32_t)(((uint64_t)magnitude * s->reciprocal.factor) >> 32) >> s->reciprocal.shift;
+            uint32_t quotient = divide(magnitude, s->reciprocal);
             product = (int32_t)((quotient ^ sign) - sign);
         }
         store_element(args->y, at + column, args->y_type,
