@@ -74,6 +74,8 @@ class Walk {
   /** All places whose last use is not long ago, or that still hold something. */
   #places: Resident[] = [];
   readonly #buffers: Resident[] = [];
+  /** What jobs leave for a kernel. */
+  readonly #handed = new Set<string>();
   /** Positions of the units that use a content, in order. */
   readonly #uses = new Map<string, number[]>();
   /** Position of the accelerator's next job behind each unit; positions of who makes what. */
@@ -96,11 +98,16 @@ class Walk {
       this.#nextJob[position] = next;
       if (units[position].unit.job) next = position;
     }
+    const made = new Set<string>();
     units.forEach(({ unit }, position) => {
       for (const key of new Set([...unit.uses.map(({ content }) => content.key)])) {
         const list = this.#uses.get(key);
         if (list) list.push(position);
         else this.#uses.set(key, [position]);
+      }
+      for (const { content, access } of unit.uses) {
+        if (unit.job && access === "write") made.add(content.key);
+        else if (unit.task && made.has(content.key)) this.#handed.add(content.key);
       }
       for (const content of unit.stores) this.#makers.add(content, position);
     });
@@ -231,10 +238,12 @@ class Walk {
     const kept = this.#places.filter((place) =>
       !place.gone && (isKept(place) || locked.has(place.content.key))
     );
+    const lasting = bytes === this.#tile && this.#handed.has(content.key);
     let best = { at: -1, cost: Infinity };
     for (const at of this.#candidates(bytes)) {
       if (kept.some(({ start, end }) => start < at + bytes && at < end)) continue;
-      const cost = this.#costOf(at, at + bytes, now);
+      // What must stay for a while stays out of the way of larger contents.
+      const cost = this.#costOf(at, at + bytes, now) + (lasting ? at / 20 : 0);
       if (cost < best.cost) best = { at, cost };
       if (tight) break;
     }
@@ -263,15 +272,20 @@ class Walk {
     };
   }
 
-  /** Tiles lie on a grid from the start; other contents beside those that are there, from the end. */
+  /**
+   * Tiles lie on a grid from the start, several in a row on a grid of their own size from the end, so that they leave
+   * each other room; other contents beside those that are there, from the end.
+   */
   *#candidates(bytes: number): Generator<number> {
+    if (bytes % this.#tile === 0) {
+      const top = Math.floor(this.arena / this.#tile) * this.#tile;
+      if (bytes === this.#tile) { for (let at = 0; at + bytes <= top; at += bytes) yield at; }
+      else for (let at = top - bytes; at >= 0; at -= bytes) yield at;
+      return;
+    }
     const edges = this.#places.flatMap(({ start, end }) => [start - bytes, end]);
     const within = (at: number) => at >= 0 && at + bytes <= this.arena;
-    if (bytes % this.#tile === 0) {
-      for (let at = 0; at + bytes <= this.arena; at += this.#tile) yield at;
-    } else {
-      yield* [...new Set([this.arena - bytes, ...edges, 0])].filter(within).sort((a, b) => b - a);
-    }
+    yield* [...new Set([this.arena - bytes, ...edges, 0])].filter(within).sort((a, b) => b - a);
   }
 
   /** Cycles that are lost if a new content takes these bytes. */

@@ -48,7 +48,7 @@ export function sequenceOf(blocks: readonly Block[], overlap: boolean): TimedUni
     if (atom !== undefined && atom !== open) {
       const members = atoms.get(atom)!;
       const complete = [...members].every((member) =>
-        needs[member].every((need) => members.has(need) || end[need] >= 0)
+        needs[member].every((need) => blocks[need].layer === atom || end[need] >= 0)
       );
       if (!complete) return Infinity;
     }
@@ -111,10 +111,15 @@ function needsOf(blocks: readonly Block[]): number[][] {
   blocks.forEach(({ units }, index) => {
     for (const { stores } of units) for (const content of stores) makers.add(content, index);
   });
-  return blocks.map(({ units, behind }, index) => {
+  return blocks.map(({ units, behind, layer }, index) => {
     const needs = new Set<number>();
     const seen = new Set<string>();
     if (behind) needs.add(index - 1);
+    // What jobs leave for a kernel stays in L1 until that has run: they may be one piece ahead of it.
+    const kernel = index - 3;
+    if (blocks[index + 1]?.behind && blocks[kernel]?.behind && blocks[kernel].layer === layer) {
+      needs.add(kernel);
+    }
     for (const { uses } of units) {
       for (const { content, access } of uses) {
         if (access !== "read" || seen.has(content.key)) continue;
