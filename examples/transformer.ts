@@ -108,14 +108,18 @@ export class TransformerBuilder {
     return this.net.rescale(name, x, peak / magnitude(this.net.samplesOf(x), 1 - clippedPart));
   }
 
-  /** Row i of the result is row i + offset of x [1, rows, columns], zero where there is none. */
-  shiftedRows(name: string, x: TensorName, offset: number): TensorName {
+  /** Row i of the result is row i + offset of x [1, rows, columns], or of some columns; zero where there is none. */
+  shiftedRows(
+    name: string,
+    x: TensorName,
+    offset: number,
+    columns = { start: 0, count: this.net.shapeOf(x)[2] },
+  ): TensorName {
     const { net } = this;
-    const [, rows, columns] = net.shapeOf(x);
     const part = net.apply("Slice", `${name}_slice`, [x], {
-      starts: [0, Math.max(0, offset), 0],
+      starts: [0, Math.max(0, offset), columns.start],
       steps: [1, 1, 1],
-      sizes: [1, rows - Math.abs(offset), columns],
+      sizes: [1, net.shapeOf(x)[1] - Math.abs(offset), columns.count],
     });
     const pads = [0, Math.max(0, -offset), 0, 0, Math.max(0, offset), 0];
     return net.apply("Pad", name, [part], { pads, value: 0 });

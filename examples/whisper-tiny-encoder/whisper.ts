@@ -56,12 +56,8 @@ function convolutions(builder: TransformerBuilder, mel: TensorName): TensorName 
   // of 768. The first tap takes the second half of the row before. ITA accumulates over at most 960: the two parts are
   // requantised one after the other.
   const pairs = net.apply("Reshape", "conv2_pairs", [first], { shape: [1, tokens, 2 * hidden] });
-  const odd = net.apply("Slice", "conv2_odd", [pairs], {
-    starts: [0, 0, hidden],
-    steps: [1, 1, 1],
-    sizes: [1, tokens, hidden],
-  });
-  const early = builder.linear("conv2_early", builder.shiftedRows("conv2_before", odd, -1), hidden);
+  const before = builder.shiftedRows("conv2_before", pairs, -1, { start: hidden, count: hidden });
+  const early = builder.linear("conv2_early", before, hidden);
   const second = builder.linear("conv2", pairs, hidden, {
     // Two taps beside one.
     residual: { x: early, byChannel: false, ratio: Math.SQRT2 },
