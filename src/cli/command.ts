@@ -128,7 +128,9 @@ export function plain(words: string): Message {
 }
 
 function oneOf(commands: readonly CommandParser[]): CommandParser {
-  return or(...commands as [CommandParser, CommandParser]) as CommandParser;
+  return commands.length === 1
+    ? commands[0]
+    : or(...commands as [CommandParser, CommandParser]) as CommandParser;
 }
 
 function usageError(error: Message, args: readonly string[], known: ReadonlySet<string>): AttoflowError {

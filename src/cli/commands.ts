@@ -1,33 +1,44 @@
-// All commands, in the order in which help lists them.
+// All commands, in the order in which help lists them. Each is loaded when it is wanted: a short run does not wait for
+// the code of the others.
 
-import { analyzeCommand } from "./analyze.ts";
-import { benchCommand } from "./bench.ts";
 import { type CommandParser, defineGroup } from "./command.ts";
-import { conformanceIsa } from "./conformance_isa.ts";
-import { conformanceIta } from "./conformance_ita.ts";
-import { conformanceNetworks } from "./conformance_networks.ts";
-import { conformanceTiming } from "./conformance_timing.ts";
-import { demoCommand } from "./demo.ts";
-import { emulateCommand } from "./emulate.ts";
-import { generateCommand } from "./generate.ts";
-import { setupCommand } from "./setup.ts";
-import { targetCommand } from "./target.ts";
-import { validateCommand } from "./validate.ts";
 
-/** What can be typed behind `deno task`. */
-export const commands: readonly CommandParser[] = [
-  demoCommand,
-  setupCommand,
-  generateCommand,
-  analyzeCommand,
-  validateCommand,
-  emulateCommand,
-  defineGroup("conformance", "Compare with networks, programs and vectors of others.", [
-    conformanceNetworks,
-    conformanceIsa,
-    conformanceIta,
-    conformanceTiming,
-  ]),
-  benchCommand,
-  targetCommand,
-];
+type Loader = () => Promise<CommandParser>;
+
+const conformance: Readonly<Record<string, Loader>> = {
+  networks: async () => (await import("./conformance_networks.ts")).conformanceNetworks,
+  isa: async () => (await import("./conformance_isa.ts")).conformanceIsa,
+  ita: async () => (await import("./conformance_ita.ts")).conformanceIta,
+  timing: async () => (await import("./conformance_timing.ts")).conformanceTiming,
+};
+
+const commands: Readonly<Record<string, Loader>> = {
+  demo: async () => (await import("./demo.ts")).demoCommand,
+  setup: async () => (await import("./setup.ts")).setupCommand,
+  generate: async () => (await import("./generate.ts")).generateCommand,
+  analyze: async () => (await import("./analyze.ts")).analyzeCommand,
+  validate: async () => (await import("./validate.ts")).validateCommand,
+  emulate: async () => (await import("./emulate.ts")).emulateCommand,
+  conformance: async () =>
+    defineGroup(
+      "conformance",
+      "Compare with networks, programs and vectors of others.",
+      await allOf(conformance),
+    ),
+  bench: async () => (await import("./bench.ts")).benchCommand,
+  target: async () => (await import("./target.ts")).targetCommand,
+};
+
+/**
+ * The commands that can be meant by some arguments: the one that they name, or all, where they name none or a group.
+ *
+ * @param args what is typed behind `deno task`
+ */
+export async function commandsFor(args: readonly string[]): Promise<readonly CommandParser[]> {
+  const [name] = args;
+  return Object.hasOwn(commands, name) ? [await commands[name]()] : await allOf(commands);
+}
+
+function allOf(loaders: Readonly<Record<string, Loader>>): Promise<CommandParser[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}

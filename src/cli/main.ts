@@ -3,7 +3,7 @@
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { parseCommand } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commandsFor } from "./commands.ts";
 import { Interrupted } from "../../runtime/host/run.ts";
 import { fileError } from "./files.ts";
 import { OutputClosed, outputClosedStatus, print, say } from "./output.ts";
@@ -12,7 +12,7 @@ import { statusOf } from "./status.ts";
 /** Runs the command that the arguments ask for and gives its exit status. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
-    const action = parseCommand(commands, args, print, terminalWidth());
+    const action = parseCommand(await commandsFor(args), args, print, terminalWidth());
     return action ? await action() : 0;
   } catch (thrown) {
     return report(thrown, args);
