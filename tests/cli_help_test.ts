@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { commandsFor } from "../src/cli/commands.ts";
 import { parseCommand } from "../src/cli/command.ts";
 import { memoryMapLines } from "../src/cli/target.ts";
-import { exitStatus } from "../src/cli/emulate.ts";
+import { exitStatus } from "../src/cli/emulate_program.ts";
 import { loadTarget } from "../targets/load.ts";
 import { cliCommand, inFolder } from "./cli.ts";
 

@@ -1,26 +1,15 @@
 // `emulate … --gdb`: the emulator as a target of GDB.
 
-import { z } from "zod";
 import { buildSoc } from "../../runtime/host/emulator.ts";
 import { DebugMachine, type MachineOptions } from "../../runtime/host/gdb/machine.ts";
 import { GdbServer } from "../../runtime/host/gdb/server.ts";
 import { Interrupted, stateLines } from "../../runtime/host/run.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
-import { value } from "./command.ts";
 import { say } from "./output.ts";
 
 /** Clients come from this machine only: whoever is connected can do with the emulator what he likes. */
 const host = "127.0.0.1";
-
-const port = z.string().regex(/^(localhost|127\.0\.0\.1)?:?\d{1,5}$/, "write :PORT, such as :3333")
-  .transform((words) => Number(/\d+$/.exec(words)![0]))
-  .pipe(z.number().max(65535, "ports go up to 65535"));
-
-/** The value of `--gdb`: a port of this machine; 0 takes any that is free. */
-export function portValue() {
-  return value(":PORT", port, 3333);
-}
 
 /** What is served. */
 export interface ServedProgram extends Omit<MachineOptions, "build"> {

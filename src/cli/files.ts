@@ -21,6 +21,15 @@ export async function fileExists(path: string): Promise<boolean> {
   }
 }
 
+/** Whether there is a folder at a path. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Paths of all files in a folder, however deep, in the order of their names. Links to folders are not followed.
  *

@@ -31,6 +31,11 @@ const inputType = z.string().regex(
   return [words.slice(0, at), words.slice(at + 1) as DType];
 });
 
+/** A port of this machine. */
+const port = z.string().regex(/^(localhost|127\.0\.0\.1)?:?\d{1,5}$/, "write :PORT, such as :3333")
+  .transform((words) => Number(/\d+$/.exec(words)![0]))
+  .pipe(z.number().max(65535, "ports go up to 65535"));
+
 /** A value that must be some text: a path, a name. */
 export function textValue(metavar: string) {
   return value(metavar, text, "x");
@@ -39,6 +44,11 @@ export function textValue(metavar: string) {
 /** A whole number of at least 1. */
 export function countValue(metavar: string) {
   return value(metavar, count, 1);
+}
+
+/** The value of `--gdb`: a port of this machine; 0 takes any that is free. */
+export function portValue() {
+  return value(":PORT", port, 3333);
 }
 
 /** A required argument that is a path. */

@@ -2,9 +2,7 @@
 
 import { flag, option, optional, withDefault } from "@optique/core";
 import type { SocObserver } from "../../runtime/soc/observer.ts";
-import { PendingFile } from "../../runtime/trace/file.ts";
-import { profileLines } from "../../runtime/trace/profile_text.ts";
-import { Tracer, type TracerOptions } from "../../runtime/trace/tracer.ts";
+import type { Tracer, TracerOptions } from "../../runtime/trace/tracer.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Timing } from "../../runtime/host/timing.ts";
 import { plain } from "./command.ts";
@@ -51,10 +49,15 @@ export async function recorded<T>(
   work: (observe: Observe) => Promise<T>,
 ): Promise<T> {
   refuseUnderFast(timing, [...(trace === undefined ? [] : ["--trace"]), ...(profile ? ["--profile"] : [])]);
+  if (trace === undefined && !profile) return await work(() => undefined);
+  const [{ PendingFile }, { profileLines }, { Tracer }] = await Promise.all([
+    import("../../runtime/trace/file.ts"),
+    import("../../runtime/trace/profile_text.ts"),
+    import("../../runtime/trace/tracer.ts"),
+  ]);
   const file = trace === undefined ? undefined : new PendingFile(trace);
   let tracer: Tracer | undefined;
   const observe: Observe = (subject) => {
-    if (!file && !profile) return undefined;
     tracer = new Tracer({ ...subject, timeline: file !== undefined, profile });
     return tracer.observer;
   };
