@@ -191,7 +191,7 @@ Deno.test("every node without an engine is named with every engine's reason", ()
   const b = builder.append({ operator: "Relu", inputs: [a], name: "second" });
   const model = builder.finish("alone", ["x"], [b.name]);
   const error = caught(() => plan(model, target, new Map()));
-  assert.match(error.message, /Relu "first" \(ita: no code for Relu; cores: .*; dma: .*\), Relu "second"/);
+  assert.match(error.message, /Relu "first" \(ita: no code for Relu; cores: .*\), Relu "second"/);
 });
 
 function caught(action: () => unknown): AttoflowError {

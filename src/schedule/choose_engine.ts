@@ -35,6 +35,8 @@ export function enginesFor(view: NodeView, target: Target, engines: Engines): Of
   const rejections: Layer["rejections"][number][] = [];
   for (const engine of target.engines) {
     const mapping = engines.get(engine)?.mappings.get(view.node.operator);
+    // What moves data is not asked to compute.
+    if (!mapping && engine === "dma") continue;
     const reason = mapping ? mapping.rejects(view, target) : `no code for ${view.node.operator}`;
     if (mapping && reason === undefined) choices.push({ engine, mapping });
     else rejections.push({ engine, reason: reason! });

@@ -112,7 +112,9 @@ class PieceWork {
       );
     }
     for (const { field, output, box, layout } of writes) {
-      if (this.#fields.has(field) && this.#call.kernel !== "") {
+      if (this.#fields.has(field)) {
+        // Copies store what they read, other work has it in places of its own.
+        if (this.#call.kernel === "") continue;
         throw new Error(`${this.#call.kernel} writes ${field}, which it reads`);
       }
       const tensor = present(view.outputs[output], view, `output ${output}`);
@@ -131,9 +133,9 @@ class PieceWork {
   }
 
   blocks(): Block[] {
-    const { kernel, accelerator, reads, writes } = this.#call;
+    const { kernel, accelerator, writes } = this.#call;
     const { index } = this.layer;
-    if (kernel === "" && !accelerator) return [this.#copyBlock(reads, writes)];
+    if (kernel === "" && !accelerator) return [this.#copyBlock(writes)];
     const atom = accelerator && accelerator[0].layer !== "linear" ? index : undefined;
     const units = accelerator
       ? this.#jobUnits(atom === undefined ? this.#byConstants() : this.#jobsInOrder())
@@ -293,15 +295,17 @@ class PieceWork {
     };
   }
 
-  /** A copy by the DMA: what is read and what is written are the same bytes in L1. */
-  #copyBlock(reads: KernelCall["reads"], writes: KernelCall["writes"]): Block {
+  /** Copies by the DMA: a region that is written holds what was read, or a table, under the same field. */
+  #copyBlock(writes: KernelCall["writes"]): Block {
     const { view, index } = this.layer;
-    const from = this.#tensorField("copy", view.inputs[reads[0].input]!, reads[0].box, undefined, false);
-    const to = this.#tensorField("copy", view.outputs[writes[0].output], writes[0].box, undefined, false);
-    if (!("whole" in from && "whole" in to)) throw new Error("a copy is of one piece");
-    const uses = [{ content: from.whole, offset: 0, bytes: from.whole.bytes, access: "read" as const }];
-    const unit: Unit = { layer: index, engine: "dma", uses, stores: [to.whole], cycles: 0 };
-    return { layer: index, engine: "dma", units: [unit], cycles: 0, behind: false };
+    const units = writes.map(({ field, output, box }): Unit => {
+      const from = this.#fields.get(field)!;
+      const to = this.#tensorField("copy", view.outputs[output], box, undefined, false);
+      if (!("whole" in from && "whole" in to)) throw new Error("a copy is of one piece");
+      const uses = [{ content: from.whole, offset: 0, bytes: from.whole.bytes, access: "read" as const }];
+      return { layer: index, engine: "dma", uses, stores: [to.whole], cycles: 0 };
+    });
+    return { layer: index, engine: "dma", units, cycles: 0, behind: false };
   }
 }
 
