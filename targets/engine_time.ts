@@ -36,19 +36,17 @@ export interface EngineTime {
 /** Times by engine; an engine without steps is absent. */
 export type EngineTimes = Readonly<Partial<Record<StepEngine, EngineTime>>>;
 
-/** The conductor waits for an engine. */
-interface Wait {
+/** What an engine does in a stretch of time, or whom it waits for in the end. */
+interface Stretch {
   readonly from: number;
   readonly to: number;
-  readonly cause: StepEngine;
+  readonly what: "works" | "conductor" | StepEngine;
 }
-
-/** In this order the conductor looks at what a step needs (runtime.c). */
-const waitOrder = ["cores", "ita", "dma"] as const;
 
 /**
  * Where the time went. One conductor hands out all steps in their order and does not pass one before what it waits for
- * is finished; an engine without work waits for what the conductor waits for.
+ * is finished; so a step waits for all that the steps in front of it had to wait for, and of that for what is finished
+ * last. While that engine has not begun either, both wait for the same.
  *
  * @param steps in the order of the program
  * @param cycles the whole time
@@ -56,21 +54,16 @@ const waitOrder = ["cores", "ita", "dma"] as const;
 export function engineTimes(steps: readonly TimedStep[], cycles: number): EngineTimes {
   const ends: Record<StepEngine, number[]> = { ita: [], cores: [], dma: [] };
   for (const { engine, end } of steps) ends[engine].push(end);
+  const stretches: Record<StepEngine, Stretch[]> = { ita: [], cores: [], dma: [] };
   const times: Partial<Record<StepEngine, { -readonly [Field in keyof EngineTime]: number }>> = {};
-  const free: Record<StepEngine, number> = { ita: 0, cores: 0, dma: 0 };
-  /** The conductor's waits so far, one behind the other, and the first that each engine has not come to. */
-  const waits: Wait[] = [];
-  const next: Record<StepEngine, number> = { ita: 0, cores: 0, dma: 0 };
-  let now = 0;
-  const wait = (to: number, cause: StepEngine) => {
-    if (to > now) waits.push({ from: now, to, cause });
-    now = Math.max(now, to);
+  /** When all is finished that the conductor has had to wait for so far, and whose work is the last of it. */
+  let ready = 0, last: StepEngine = dataEngine;
+  const need = (finished: number, by: StepEngine) => {
+    if (finished > ready) [ready, last] = [finished, by];
   };
   for (const { engine, start, end, busy, issued, after } of steps) {
-    for (const other of waitOrder) if (after[other]) wait(ends[other][after[other] - 1] ?? 0, other);
-    if (engine === "ita") wait(issued, engine);
-    else now = Math.max(now, issued);
-
+    for (const other of stepEngines) if (after[other]) need(ends[other][after[other] - 1] ?? 0, other);
+    const own = stretches[engine];
     const time = times[engine] ??= {
       working: 0,
       waitingForData: 0,
@@ -78,26 +71,46 @@ export function engineTimes(steps: readonly TimedStep[], cycles: number): Engine
       handOver: 0,
       idle: 0,
     };
-    const from = free[engine], begins = Math.max(start, from), stops = Math.max(end, begins);
-    let unexplained = begins - from;
-    for (let i = next[engine]; i < waits.length && waits[i].from < begins; i++) {
-      const waited = Math.min(waits[i].to, begins) - Math.max(waits[i].from, from);
-      if (waits[i].to <= begins) next[engine] = i + 1;
-      if (waited <= 0 || waits[i].cause === engine) continue;
-      unexplained -= waited;
-      if (waits[i].cause === dataEngine) time.waitingForData += waited;
+    const from = own.at(-1)?.to ?? 0, begins = Math.max(start, from), stops = Math.max(end, begins);
+    for (const stretch of waitsFor(last, stretches[last], from, Math.min(ready, begins))) {
+      const { what } = stretch, waited = stretch.to - stretch.from;
+      if (what === "conductor" || what === engine) time.handOver += waited;
+      else if (what === dataEngine) time.waitingForData += waited;
       else time.waitingForEngine += waited;
+      own.push(stretch);
     }
-    const worked = Math.min(busy, stops - begins);
+    const handedFrom = own.at(-1)?.to ?? 0, worked = Math.min(busy, stops - begins);
+    time.handOver += begins - handedFrom + (stops - begins - worked);
     time.working += worked;
-    time.handOver += unexplained + (stops - begins - worked);
-    free[engine] = stops;
+    if (begins > handedFrom) own.push({ from: handedFrom, to: begins, what: "conductor" });
+    own.push({ from: begins, to: stops, what: "works" });
+    // Jobs for which there is no place keep the conductor from what stands behind them.
+    if (engine === "ita") need(issued, engine);
   }
   for (const engine of stepEngines) {
     const time = times[engine];
-    if (time) time.idle = Math.max(0, cycles - free[engine]);
+    if (time) time.idle = Math.max(0, cycles - (stretches[engine].at(-1)?.to ?? 0));
   }
   return times;
+}
+
+/** What one waits for who waits for an engine's work from `from` to `to`. */
+function waitsFor(engine: StepEngine, stretches: readonly Stretch[], from: number, to: number): Stretch[] {
+  if (from >= to) return [];
+  let low = 0, high = stretches.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (stretches[middle].to <= from) low = middle + 1;
+    else high = middle;
+  }
+  const waits: Stretch[] = [];
+  let at = from;
+  for (let i = low; i < stretches.length && at < to; i++) {
+    const end = Math.min(stretches[i].to, to), { what } = stretches[i];
+    waits.push({ from: at, to: end, what: what === "works" ? engine : what });
+    at = end;
+  }
+  return waits;
 }
 
 /** The times of several inferences together. */

@@ -30,7 +30,7 @@ const target = await loadTarget("snitch-ita");
 const whole = ({ working, waitingForData, waitingForEngine, handOver, idle }: EngineTime) =>
   working + waitingForData + waitingForEngine + handOver + idle;
 
-Deno.test("time is given to what the conductor waits for", () => {
+Deno.test("time is given to what is finished last, and to what that waits for", () => {
   const step = (engine: TimedStep["engine"], start: number, end: number, after: TimedStep["after"] = {}) => ({
     engine,
     start,
@@ -48,9 +48,9 @@ Deno.test("time is given to what the conductor waits for", () => {
     step("ita", 320, 400, { cores: 1 }),
   ], 450);
   deepStrictEqual(times, {
-    dma: { working: 138, waitingForData: 0, waitingForEngine: 110, handOver: 2, idle: 200 },
-    ita: { working: 180, waitingForData: 100, waitingForEngine: 90, handOver: 30, idle: 50 },
-    cores: { working: 85, waitingForData: 100, waitingForEngine: 110, handOver: 5, idle: 150 },
+    dma: { working: 138, waitingForData: 0, waitingForEngine: 100, handOver: 12, idle: 200 },
+    ita: { working: 180, waitingForData: 100, waitingForEngine: 85, handOver: 35, idle: 50 },
+    cores: { working: 85, waitingForData: 100, waitingForEngine: 100, handOver: 15, idle: 150 },
   });
   for (const time of Object.values(times)) strictEqual(whole(time), 450);
   const twice = sumOfEngineTimes([times, times]);
@@ -63,7 +63,7 @@ Deno.test("pauses inside a step are the conductor's, and a full queue is ITA's",
   const move = { engine: "dma", start: 65, end: 75, busy: 10, issued: 65, after: {} } as const;
   const { ita, dma } = engineTimes([jobs, move], 110);
   deepStrictEqual(ita, { working: 80, waitingForData: 0, waitingForEngine: 0, handOver: 30, idle: 0 });
-  deepStrictEqual(dma, { working: 10, waitingForData: 0, waitingForEngine: 60, handOver: 5, idle: 35 });
+  deepStrictEqual(dma, { working: 10, waitingForData: 0, waitingForEngine: 50, handOver: 15, idle: 35 });
 });
 
 Deno.test("the text of a step reads back, and the manifest takes no other", () => {
