@@ -9,7 +9,7 @@ export interface Cache {
   write(name: string, bytes: Uint8Array): void;
 }
 
-const magic = 0x63_66_74_61; // "atfc"
+const magic = 0x64_66_74_61; // "atfd"
 const headerBytes = 16;
 /** Files beyond this number are removed, those unused for longest first. */
 const mostFiles = 200;
@@ -87,10 +87,10 @@ function seal(bytes: Uint8Array): Uint8Array {
   const view = new DataView(sealed.buffer);
   view.setUint32(0, magic, true);
   view.setUint32(4, bytes.length, true);
-  const [a, b] = checksum(bytes);
+  sealed.set(bytes, headerBytes);
+  const [a, b] = checksum(sealed);
   view.setUint32(8, a, true);
   view.setUint32(12, b, true);
-  sealed.set(bytes, headerBytes);
   return sealed;
 }
 
@@ -98,18 +98,21 @@ function unseal(sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length < headerBytes) return undefined;
   const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   const bytes = sealed.subarray(headerBytes);
-  const [a, b] = checksum(bytes);
+  const [a, b] = checksum(sealed);
   const whole = view.getUint32(0, true) === magic && view.getUint32(4, true) === bytes.length &&
     view.getUint32(8, true) === a && view.getUint32(12, true) === b;
   return whole ? bytes : undefined;
 }
 
-/** Fletcher's checksum over bytes, in 32 bits each. */
-function checksum(bytes: Uint8Array): [number, number] {
+/** Fletcher's checksum over what is behind the header, in 32 bits each: over its words, then over the bytes left. */
+function checksum(sealed: Uint8Array): [number, number] {
   let a = 1, b = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    a = (a + bytes[i]) | 0;
+  const add = (value: number) => {
+    a = (a + value) | 0;
     b = (b + a) | 0;
-  }
+  };
+  const words = Math.floor((sealed.length - headerBytes) / 4), view = new DataView(sealed.buffer);
+  for (let i = 0; i < words; i++) add(view.getInt32(sealed.byteOffset + headerBytes + 4 * i, true));
+  for (let i = headerBytes + 4 * words; i < sealed.length; i++) add(sealed[i]);
   return [a >>> 0, b >>> 0];
 }

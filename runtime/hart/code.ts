@@ -156,8 +156,12 @@ export class CodeCache {
   invalidate(address: number, bytes: number): void {
     const line = 2 ** this.#lineBits;
     const start = Math.floor((address >>> 0) / line) * line, end = (address >>> 0) + bytes;
-    for (let word = start; word < end; word += 4) {
-      if (this.slots[word >>> pageBits] !== 0) this.records[this.#at(word)] = 0;
+    for (let word = start; word < end;) {
+      const behind = Math.min(end, ((word >>> pageBits) + 1) * 2 ** pageBits);
+      if (this.slots[word >>> pageBits] !== 0) {
+        for (; word < behind; word += 4) this.records[this.#at(word)] = 0;
+      }
+      word = behind;
     }
   }
 

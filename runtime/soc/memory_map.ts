@@ -105,12 +105,10 @@ export class MemoryMap {
     if (this.regions.length >= partial) {
       throw new AttoflowError("the target has too many memories and peripherals");
     }
-    const end = region.base + region.size;
-    for (let page = region.base >>> pageBits; page <= (end - 1) >>> pageBits; page++) {
-      const start = page * 2 ** pageBits;
-      const filled = start >= region.base && start + 2 ** pageBits <= end;
-      this.#pages[page] = filled ? this.regions.length : partial;
-    }
+    const end = region.base + region.size, pageBytes = 2 ** pageBits;
+    this.#pages.fill(partial, Math.floor(region.base / pageBytes), Math.ceil(end / pageBytes));
+    const first = Math.ceil(region.base / pageBytes), behind = Math.floor(end / pageBytes);
+    if (first < behind) this.#pages.fill(this.regions.length, first, behind);
   }
 
   /** The region that an address is in, if any. `address` may be signed or unsigned. */
