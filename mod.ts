@@ -47,9 +47,12 @@ export type { Model } from "./src/model/types.ts";
 export { exportModel } from "./src/onnx/export.ts";
 export { importModel, type ImportOptions } from "./src/onnx/import.ts";
 export { evaluateModel } from "./src/operators/evaluate.ts";
+export { estimateOf, type PlanEstimate } from "./src/schedule/estimate.ts";
 
 // Targets, and what an image says of itself.
 export { AttoflowError } from "./targets/errors.ts";
+export { type EnergyEstimate, type EnergyEvents, estimateEnergy } from "./targets/energy.ts";
+export type { EngineTime, EngineTimes } from "./targets/engine_time.ts";
 export { builtInTargets, loadTarget } from "./targets/load.ts";
 export type { Manifest } from "./targets/manifest.ts";
 export type { Target } from "./targets/schema.ts";
@@ -60,6 +63,7 @@ export { openSession, type SessionOptions } from "./runtime/host/open.ts";
 export type { InferenceOptions, InferenceResult, Session } from "./runtime/host/session.ts";
 export type { Elements, ResultTensor } from "./runtime/host/tensors.ts";
 export type { Transport, Wake } from "./runtime/host/transport.ts";
+export { type Counters, countersBetween, energyEventsOf, sumOfCounters } from "./runtime/soc/counters.ts";
 export { type NpyArray, readNpz, writeNpz } from "./runtime/validate/npz.ts";
 
 // Both together.
