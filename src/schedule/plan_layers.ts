@@ -264,10 +264,13 @@ export class LayerPlanner {
     ]);
     const known = this.#tilings.get(key);
     if (known) return known;
-    // Beside an accelerator small pieces are better: it works on the first results while the last are made.
-    const share = this.target.ita ? Math.floor(this.budget.arena / 3) : this.budget.arena;
-    const small = chooseTiling(view, mapping, this.target, share);
-    const result = "tiling" in small ? small : chooseTiling(view, mapping, this.target, this.budget.arena);
+    // Beside an accelerator small pieces are better: it works on the first results while the last are made. And what
+    // fills L1 finds no place beside what must stay there.
+    const shares = this.target.ita ? [1 / 3, 2 / 3, 5 / 6, 1] : [1];
+    const choose = (share: number) =>
+      chooseTiling(view, mapping, this.target, Math.floor(this.budget.arena * share));
+    let result = choose(shares[0]);
+    for (const share of shares.slice(1)) if (!("tiling" in result)) result = choose(share);
     if (!("tiling" in result)) return result;
     this.#tilings.set(key, result.tiling);
     return result.tiling;
