@@ -7,6 +7,7 @@ import { type Box, type KernelCall, type NodeView, wholeBox } from "../targets/e
 import type { Target } from "../targets/schema.ts";
 import { byteLength, bytesPerElement, type DType, elementCount, type Tensor } from "../src/model/types.ts";
 import type { Operator } from "../src/operators/operator.ts";
+import { sameBytes } from "../src/schedule/pieces.ts";
 
 /** Deterministic pseudo-random numbers (mulberry32). */
 export class Random {
@@ -50,6 +51,9 @@ interface PlacedCall {
   readonly pointers: Readonly<Record<string, string>>;
   readonly result: number;
 }
+
+/** Tables of a trial: as in L1, equal ones are one, and stay from one piece to the next. */
+type PlacedTables = { data: Uint8Array; offset: number }[];
 
 const typedArrays = { int8: Int8Array, uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
 
@@ -150,9 +154,10 @@ export class KernelProgram {
     const reason = mapping.rejects(view, this.#target);
     if (reason) throw new Error(`${describe(trial, output)}: rejected: ${reason}`);
     const boxes = randomBoxes(this.#random, view, mapping.cuts(view));
+    const tables: PlacedTables = [];
     const results = boxes.map((box) => {
       const call = mapping.piece(view, box, this.#target);
-      return this.#place(call, values, output.dtype);
+      return this.#place(call, values, output.dtype, tables);
     });
     this.#trials.push({
       trial,
@@ -167,13 +172,19 @@ export class KernelProgram {
     call: KernelCall,
     values: readonly ({ shape: readonly number[]; data: Tensor["data"] } | undefined)[],
     dtype: DType,
+    tables: PlacedTables,
   ): number {
     const pointers: Record<string, string> = {};
     for (const { field, input, box } of call.reads) {
       const { shape, data } = values[input]!;
       pointers[field] = `data + ${this.#addData(cutBox(shape, data, box))}`;
     }
-    for (const { field, data } of call.tables ?? []) pointers[field] = `data + ${this.#addData(data)}`;
+    for (const { field, data } of call.tables ?? []) {
+      const same = tables.find((table) => sameBytes(table.data, data));
+      const offset = same?.offset ?? this.#addData(data);
+      if (!same) tables.push({ data, offset });
+      pointers[field] = `data + ${offset}`;
+    }
     const [{ field, box }] = call.writes;
     const result = this.#resultSize;
     const bytes = elementCount(box.shape) * bytesPerElement[dtype];
@@ -220,7 +231,9 @@ export class KernelProgram {
       ...this.sources.map((source) => `#include "${source.replace(/\.c$/, ".h")}"`),
       "extern uint8_t data[];",
       `uint8_t results[${this.#resultSize}] __attribute__((aligned(8)));`,
-      `static uint8_t scratch[${this.#scratchSize + guard}] __attribute__((aligned(8)));`,
+      ...(this.#scratchSize > 0
+        ? [`static uint8_t scratch[${this.#scratchSize + guard}] __attribute__((aligned(8)));`]
+        : []),
     ];
     for (const [kernel, calls] of byKernel) {
       lines.push(

@@ -1,7 +1,7 @@
 // Operators over rows (the last axis) on the worker cores: the softmaxes (kernels/softmax.c) and the
 // normalisations (kernels/norm.c). Rows are never cut.
 
-import { elementCount, type Tensor } from "../../../src/model/types.ts";
+import { bytesPerElement, elementCount, type Tensor } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
 import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
@@ -13,6 +13,14 @@ const integersOnly = ({ inputs }: NodeView) =>
 /** All axes but the last, first to last. */
 const outerAxes = ({ outputs: [y] }: NodeView) =>
   y.shape.slice(0, -1).map((_, axis) => ({ axis, granule: 1 }));
+
+/** As outerAxes, but pieces have a row for each core where eight rows are little. */
+function rowsForAll(view: NodeView) {
+  const { shape, dtype } = view.outputs[0];
+  const wide =
+    shape.at(-1)! * Math.max(bytesPerElement[dtype], bytesPerElement[view.inputs[0]!.dtype]) > 1024;
+  return outerAxes(view).map((cut) => cut.axis === shape.length - 2 && !wide ? { ...cut, granule: 8 } : cut);
+}
 
 /** Rows and columns of a box. */
 function rowsOf({ shape }: Box) {
@@ -138,7 +146,7 @@ function signedLimits(levels: number) {
   return { low, high: low + levels - 1 };
 }
 
-/** Bytes of a core's table in kernels/norm_uniform.h. */
+/** Bytes of a table in kernels/norm_uniform.h. */
 const normTableBytes = 512;
 
 /** The one value of a constant; undefined if it has several. */
@@ -154,6 +162,17 @@ function reciprocal(name: string, divisor: number): Record<string, number> {
   const shift = Math.max(0, 31 - Math.clz32(divisor - 1));
   const factor = divisor === 1 ? 0 : Math.floor(2 ** (32 + shift) / divisor) + 1;
   return { [`${name}_factor`]: factor | 0, [`${name}_shift`]: shift };
+}
+
+/** struct norm_memo in kernels/norm_uniform.h as a layer finds it. */
+function normMemo(x: Tensor, parameters: readonly number[]): Uint8Array {
+  const slots = 16;
+  const head = 4 * (8 + 2 * slots);
+  const memo = new Uint8Array(head + 2 * 256 + slots * normTableBytes);
+  new Int32Array(memo.buffer, 0, 8).set(parameters);
+  const least = x.dtype === "int8" ? -128 : 0;
+  new Uint16Array(memo.buffer, head, 256).set(Array.from({ length: 256 }, (_, i) => (i + least) ** 2));
+  return memo;
 }
 
 /** Columns from which on making a table for each row pays. */
@@ -176,7 +195,7 @@ function uniformParameters({ node, inputs: [x, weight, bias], outputs: [y] }: No
 /** iLayerNorm and iRMSNorm. */
 export const normMapping: Mapping = {
   rejects: integersOnly,
-  cuts: outerAxes,
+  cuts: rowsForAll,
   piece(view, box, target): KernelCall {
     const { node, inputs: [x, weight, bias], outputs: [y] } = view;
     const { shift, levels } = node.attributes as { shift: number; levels: number };
@@ -189,7 +208,10 @@ export const normMapping: Mapping = {
         source: "norm_uniform.c",
         reads: [{ field: "x", input: 0, box }],
         writes: [{ field: "y", output: 0, box }],
-        scratch: [{ field: "tables", bytes: normTableBytes * workers }],
+        tables: [{
+          field: "memo",
+          data: normMemo(x!, [uniform.weight, uniform.bias, shift, levels, bias ? 1 : 0]),
+        }],
         parameters: {
           rows,
           columns,
@@ -204,7 +226,7 @@ export const normMapping: Mapping = {
         macs: 0,
         cycles: estimateCycles({
           instructions: workers *
-            (Math.ceil(rows / workers) * (8.75 * columns + 1170) + 4.4 * columns + 1100),
+            (Math.ceil(rows / workers) * (8.75 * columns + 330) + 3.5 * columns + 250),
         }, target),
       };
     }

@@ -34,11 +34,21 @@ struct uniform_norm {
     uint32_t below;    /* t(c) + |c| M for c < 0 */
     uint32_t to_high;  /* high * 2^shift - bias, if positive: the sum that is clipped first */
     uint32_t to_low;   /* bias - (low + 1) * 2^shift + 1, if positive: from here on all is clipped */
-    uint8_t *centre;   /* entry of c = 0 */
+};
+
+/** A table and what is known of it. */
+struct norm_table {
+    uint8_t *centre;    /* entry of distance 0 */
     uint8_t *high_from; /* from here on all entries are `high` */
     uint8_t *low_end;   /* below this all entries are `low` */
-    uint32_t root;     /* that the table is made for; 0: for none */
+    uint32_t root;      /* that it is made for; 0: for none */
 };
+
+static struct norm_table empty_table(uint8_t *bytes)
+{
+    struct norm_table table = {bytes + NORM_TABLE_BYTES / 2, bytes + NORM_TABLE_BYTES, bytes, 0};
+    return table;
+}
 
 /** n / divisor; a divisor of 1 has the factor 0. */
 static inline uint32_t divide_by(uint32_t n, struct reciprocal r)
@@ -47,11 +57,11 @@ static inline uint32_t divide_by(uint32_t n, struct reciprocal r)
 }
 
 /** How many distances from `first` on have a product with the weight below `bound` roots, up to 255. */
-static uint32_t entries_below(const struct uniform_norm *norm, uint32_t bound)
+static uint32_t entries_below(const struct uniform_norm *norm, uint32_t root, uint32_t bound)
 {
     if (bound == 0)
         return 0;
-    uint32_t last = divide_by(bound * norm->root - 1, norm->of_weight);
+    uint32_t last = divide_by(bound * root - 1, norm->of_weight);
     return last < 255 ? last : 255;
 }
 
@@ -62,22 +72,28 @@ static uint32_t entries_below(const struct uniform_norm *norm, uint32_t bound)
         t next step;                                                                                           \
     } while (0)
 
-/** Fills `count` bytes of a table and some behind them. */
 static void fill(uint8_t *from, const uint8_t *end, uint8_t value)
 {
-    while (from < end)
-        *from++ = value;
+    uint32_t word = value * 0x01010101u;
+    for (; from < end && ((uintptr_t)from & 3) != 0; from++)
+        *from = value;
+    for (; end - from >= 16; from += 16) {
+        uint32_t *words = (void *)from;
+        words[0] = words[1] = words[2] = words[3] = word;
+    }
+    for (; from < end; from++)
+        *from = value;
 }
 
-/** Makes the table for the norm's root. What is clipped has been filled in for the roots before, but for the ends. */
-static void make_table(struct uniform_norm *norm)
+/** Makes the table for a root. What is clipped has been filled in for the roots before, but for the ends. */
+static void make_table(const struct uniform_norm *norm, struct norm_table *table, uint32_t root)
 {
-    uint32_t step = norm->scaled / norm->root + 1;
+    uint32_t step = norm->scaled / root + 1;
     uint32_t t = norm->above;
-    uint8_t *entry = norm->centre;
-    uint8_t *end = entry + (norm->to_high == 0 ? 0 : entries_below(norm, norm->to_high) + 1);
-    fill(end, norm->high_from, (uint8_t)norm->args->high);
-    norm->high_from = end;
+    uint8_t *entry = table->centre;
+    uint8_t *end = entry + (norm->to_high == 0 ? 0 : entries_below(norm, root, norm->to_high) + 1);
+    fill(end, table->high_from, (uint8_t)norm->args->high);
+    table->high_from = end;
     for (; end - entry >= 8; entry += 8) {
         ENTRY(0, +=);
         ENTRY(1, +=);
@@ -91,10 +107,10 @@ static void make_table(struct uniform_norm *norm)
     for (; entry < end; entry++)
         ENTRY(0, +=);
 
-    entry = norm->centre - 1;
-    end = entry - entries_below(norm, norm->to_low);
-    fill(norm->low_end, end + 1, (uint8_t)norm->args->low);
-    norm->low_end = end + 1;
+    entry = table->centre - 1;
+    end = entry - entries_below(norm, root, norm->to_low);
+    fill(table->low_end, end + 1, (uint8_t)norm->args->low);
+    table->low_end = end + 1;
     t = norm->below - step;
     for (; entry - end >= 8; entry -= 8) {
         ENTRY(0, -=);
@@ -108,10 +124,34 @@ static void make_table(struct uniform_norm *norm)
     }
     for (; entry > end; entry--)
         ENTRY(0, -=);
+    table->root = root;
 }
 
-/** From a row's sum and sum of squares: makes the table, and gives the place in it of the element 0. */
-static const uint8_t *table_for(struct uniform_norm *norm, int32_t sum, uint32_t squares)
+/**
+ * Centre of a table for a root: one that some core has made, or else one of this core's making. The first core that asks
+ * for a slot of the memo fills it for all, for as long as the memo lives; who comes too late has a table of its own.
+ */
+static const uint8_t *find_table(const struct uniform_norm *norm, struct norm_table *own, uint32_t root)
+{
+    struct norm_memo *memo = norm->args->memo;
+    uint32_t slot = root & (NORM_SLOTS - 1);
+    uint32_t ready = __atomic_load_n(&memo->roots[slot], __ATOMIC_RELAXED);
+    if (ready == root)
+        return memo->tables[slot] + NORM_TABLE_BYTES / 2;
+    if (ready == 0 && __atomic_fetch_add(&memo->claims[slot], 1, __ATOMIC_RELAXED) == 0) {
+        struct norm_table shared = empty_table(memo->tables[slot]);
+        make_table(norm, &shared, root);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        __atomic_store_n(&memo->roots[slot], root, __ATOMIC_RELAXED);
+        return shared.centre;
+    }
+    if (own->root != root)
+        make_table(norm, own, root);
+    return own->centre;
+}
+
+/** From a row's sum and sum of squares: the place in its table of the element 0. */
+static const uint8_t *table_for(const struct uniform_norm *norm, struct norm_table *own, int32_t sum, uint32_t squares)
 {
     int32_t mean = 0;
     uint32_t root;
@@ -121,11 +161,7 @@ static const uint8_t *table_for(struct uniform_norm *norm, int32_t sum, uint32_t
         squares += (uint32_t)mean * ((uint32_t)mean * norm->columns - 2u * (uint32_t)sum);
     }
     root = square_root(divide_by(squares, norm->of_columns) + 1, 1u << 14);
-    if (root != norm->root) {
-        norm->root = root;
-        make_table(norm);
-    }
-    return norm->centre - mean;
+    return find_table(norm, own, root) - mean;
 }
 
 /** Sum and sum of squares of a row. */
@@ -157,6 +193,24 @@ static inline __attribute__((always_inline)) void add_up(struct moments *m, cons
     }
     m->sum = sum;
     m->squares = squares;
+}
+
+/** As add_up, where nothing else is done at the time: half of the squares are looked up, for the multiplier's sake. */
+static inline __attribute__((always_inline)) struct moments add_up_alone(const uint8_t *x, int32_t count,
+                                                                         const uint16_t *squares, bool is_signed)
+{
+    struct moments m = {0, 0};
+    const uint16_t *of_element = squares + (is_signed ? 128 : 0);
+    for (; count >= 4; count -= 4, x += 4) {
+        int32_t a0 = ELEMENT(x, 0), a1 = ELEMENT(x, 1), a2 = ELEMENT(x, 2), a3 = ELEMENT(x, 3);
+        STAGE(a0, a1, a2, a3);
+        int32_t q0 = a0 * a0, q1 = of_element[a1], q2 = a2 * a2, q3 = of_element[a3];
+        m.sum += a0 + a1 + a2 + a3;
+        STAGE(q0, q1, q2, q3);
+        m.squares += (uint32_t)(q0 + q1 + q2 + q3);
+    }
+    add_up(&m, x, count, is_signed);
+    return m;
 }
 
 /** One element is looked up, and one loaded for four elements later. */
@@ -284,20 +338,17 @@ static inline __attribute__((always_inline)) void rows(const struct layer_norm_u
         .below = (uint32_t)(args->bias + 1) << (NORM_FRACTION - args->shift),
         .to_high = (uint32_t)max_s32((int32_t)high - args->bias, 0),
         .to_low = (uint32_t)max_s32(args->bias - (int32_t)low + 1, 0),
-        .centre = args->tables + (ptrdiff_t)core * NORM_TABLE_BYTES + NORM_TABLE_BYTES / 2,
-        .root = 0,
     };
-    norm.high_from = norm.centre + NORM_TABLE_BYTES / 2;
-    norm.low_end = norm.centre - NORM_TABLE_BYTES / 2;
+    uint8_t bytes[NORM_TABLE_BYTES] __attribute__((aligned(4)));
+    struct norm_table own = empty_table(bytes);
     if (mine.first == mine.end || columns == 0)
         return;
 
     const uint8_t *x = args->x + (ptrdiff_t)mine.first * columns;
     uint8_t *y = args->y + (ptrdiff_t)mine.first * columns;
-    struct moments m = {0, 0};
-    add_up(&m, x, columns, is_signed);
+    struct moments m = add_up_alone(x, columns, args->memo->squares, is_signed);
     for (int32_t row = mine.first; row < mine.end; row++) {
-        const uint8_t *table = table_for(&norm, m.sum, m.squares);
+        const uint8_t *table = table_for(&norm, &own, m.sum, m.squares);
         if (row + 1 < mine.end)
             m = row_and_next(x, table, y, columns, is_signed);
         else

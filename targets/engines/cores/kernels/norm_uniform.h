@@ -8,8 +8,22 @@
 #include "attoflow_kernel.h"
 
 enum {
-    NORM_TABLE_BYTES = 512, /* of each core */
+    NORM_TABLE_BYTES = 512, /* results for distances -256 to 255 */
     NORM_FRACTION = 24,
+    NORM_SLOTS = 16, /* a power of two */
+};
+
+/**
+ * What the cores find in L1 at a layer's first piece, and what they leave there for its next ones: tables that any of
+ * them has made. All zero in the beginning, but for the squares and the layer's parameters (rows.ts, normMemo): those
+ * tell the memos of different layers apart, which must not be exchanged.
+ */
+struct norm_memo {
+    int32_t parameters[8];
+    uint32_t roots[NORM_SLOTS];  /* that a slot's table is ready for; 0: for none */
+    uint32_t claims[NORM_SLOTS]; /* cores that wanted to make the slot's table: the first one does */
+    uint16_t squares[256];       /* of the elements, from the least of their type on */
+    uint8_t tables[NORM_SLOTS][NORM_TABLE_BYTES];
 };
 
 /**
@@ -18,7 +32,7 @@ enum {
  */
 struct layer_norm_uniform_args {
     const uint8_t *x;
-    uint8_t *tables; /* working memory: NORM_TABLE_BYTES for each core */
+    struct norm_memo *memo;
     uint8_t *y;
     int32_t rows, columns;
     int32_t x_type;
