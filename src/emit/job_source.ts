@@ -1,33 +1,32 @@
 // The accelerator's jobs as tables in C: what ita.h calls sequences and jobs.
 
-import type { Job, JobStep, SequenceConstants, Step } from "../schedule/program.ts";
-import type { Symbols } from "./symbols.ts";
+import type { Job, JobStep, Place, Program, SequenceConstants, Step } from "../schedule/program.ts";
 
 /** The tables of a layer, and what its steps say to name their part of them. */
 export interface JobTables {
   readonly text: string;
-  /** What the `struct step` says of its jobs. */
-  fields(step: JobStep): string;
+  /** Index of a step's sequence. */
+  sequence(step: JobStep): number;
 }
 
 /** Makes the tables for the jobs among a layer's steps. */
-export function jobTables(steps: readonly Step[], symbols: Symbols): JobTables {
+export function jobTables(steps: readonly Step[], program: Program): JobTables {
   const own = steps.filter((step): step is JobStep => step.engine === "ita");
   const sequences: string[] = [];
   const lines: string[] = [];
-  const fields = new Map<JobStep, string>();
+  const fields = new Map<JobStep, number>();
   for (const step of own) {
     const sequence = sequenceText(step.jobs[0].sequence);
     if (!sequences.includes(sequence)) sequences.push(sequence);
-    fields.set(step, `.sequence = &sequences[${sequences.indexOf(sequence)}]`);
-    lines.push(...step.jobs.map((job) => jobText(job, symbols)));
+    fields.set(step, sequences.indexOf(sequence));
+    lines.push(...step.jobs.map((job) => jobText(job, program)));
   }
   const text = own.length === 0 ? "" : `    static const struct ita_sequence sequences[] = {
 ${sequences.join("")}    };
-    static const struct ita_job jobs[] = {
+    static const struct job jobs[] = {
 ${lines.join("")}    };
 `;
-  return { text, fields: (step) => fields.get(step)! };
+  return { text, sequence: (step) => fields.get(step)! };
 }
 
 const layerNames: Readonly<Record<SequenceConstants["layer"], string>> = {
@@ -60,16 +59,27 @@ function sequenceText(sequence: SequenceConstants): string {
 
 const activations = { relu: "ITA_ACTIVATION_RELU", gelu: "ITA_ACTIVATION_GELU" } as const;
 
-function jobText(job: Job, symbols: Symbols): string {
+/** Bytes of the unit in which the places of a job's operands are given. */
+const unit = 8;
+
+function jobText(job: Job, { buffers }: Program): string {
+  const placeOf = ({ buffer, offset }: Place): string => {
+    const at = buffers.get(buffer)!.offset + offset;
+    if (at % unit !== 0 || at / unit >= 0xffff) throw new RangeError(`a job's operand lies at ${at} in L1`);
+    return `0x${(at / unit).toString(16)}`;
+  };
   const pointers = [
     ["input", job.input],
     ["weights", job.weights],
     ["next_weights", job.nextWeights],
-    ["bias", job.bias],
     ["output", job.output],
+    ["bias", job.bias],
   ] as const;
-  const fields = pointers.flatMap(([name, place]) => place ? [`.${name} = ${symbols.address(place)}`] : []);
-  if (job.bias && job.biasByRow) fields.push(".bias_by_row = 1");
-  if (job.activation) fields.push(`.activation = ${activations[job.activation]}`);
+  const fields = pointers.map(([name, place]) => `.${name} = ${place ? placeOf(place) : "JOB_NOTHING"}`);
+  const flags = [
+    ...(job.bias && job.biasByRow ? ["JOB_BIAS_BY_ROW"] : []),
+    ...(job.activation ? [`JOB_ACTIVATION(${activations[job.activation]})`] : []),
+  ];
+  if (flags.length > 0) fields.push(`.flags = ${flags.join(" | ")}`);
   return `        { ${fields.join(", ")} },\n`;
 }

@@ -14,6 +14,8 @@ export interface Issued {
   /** Jobs at the end of each step of the accelerator so far. */
   readonly jobs: number[];
   tasks: number;
+  /** Kernels of the network, as its table lists them. */
+  readonly kernels: readonly string[];
   /** Number of each task, in the order in which the workers do them. */
   readonly numbers: ReadonlyMap<Task, number>;
 }
@@ -23,7 +25,8 @@ export function nothingIssued(program: Program): Issued {
   const tasks = program.layers.flatMap(({ steps }) =>
     steps.flatMap((step) => step.engine === "cores" ? [step.task] : [])
   );
-  return { transfers: [], jobs: [], tasks: 0, numbers: new Map(tasks.map((task, i) => [task, i])) };
+  const kernels = [...new Set(tasks.map((task) => task.kernel))].sort();
+  return { transfers: [], jobs: [], tasks: 0, kernels, numbers: new Map(tasks.map((task, i) => [task, i])) };
 }
 
 /** Text of a layer: comment and function; a comment alone where there is nothing to do. Adds to `issued`. */
@@ -50,51 +53,43 @@ export function layerFunction(
     tables.push(`    static const struct ${kernel}_args ${table}[] = {\n${entries.join("")}    };\n`);
   }
 
-  const jobs = jobTables(layer.steps, symbols);
+  const jobs = jobTables(layer.steps, program);
   tables.push(jobs.text);
   const firstTask = issued.tasks;
-  let transferCount = 0;
   const transferLines: string[] = [];
-  const stepLines = layer.steps.map((step, i) => {
-    const { has, waits } = waitsOf(step, issued);
-    const line = (kind: string, count: number, fields: string) =>
-      `        { .head = STEP(${kind}, ${has.join(" | ") || 0}, ${count})${waits}${fields} },\n`;
+  const steps = new StepTable();
+  for (const step of layer.steps) {
+    steps.waits(step, issued);
     switch (step.engine) {
       case "dma": {
         const { transfers, brings } = step;
-        if (transfers.length > 0) transferLines.push(`        /* step ${i} */\n`);
         transferLines.push(...transfers.map((transfer) => transferLine(transfer, symbols)));
-        transferCount += transfers.length;
-        issued.transfers.push((issued.transfers.at(-1) ?? 0) + transfers.length + (brings ? 1 : 0));
-        if (brings) has.push("STEP_BRINGS_ARGS");
-        const table = brings && tasks.get(brings);
-        return line(
-          "STEP_MOVE",
-          transfers.length,
-          brings
-            ? `,\n          .args = &${table}, .args_bytes = sizeof ${table}, .task = ${
-              issued.numbers.get(brings)
-            }`
-            : "",
-        );
+        if (brings) transferLines.push(argsLine(tasks.get(brings)!, issued.numbers.get(brings)!));
+        const count = transfers.length + (brings ? 1 : 0);
+        issued.transfers.push((issued.transfers.at(-1) ?? 0) + count);
+        steps.add("MOVE", count);
+        break;
       }
       case "cores":
         issued.tasks++;
-        return line("STEP_TASK", 0, `, .kernel = run_${step.task.kernel}`);
+        steps.add("TASK", issued.kernels.indexOf(step.task.kernel));
+        break;
       case "ita":
         issued.jobs.push((issued.jobs.at(-1) ?? 0) + step.jobs.length);
-        return line("STEP_JOBS", step.jobs.length, `, ${jobs.fields(step)}`);
+        steps.sequence(jobs.sequence(step));
+        steps.add("JOBS", step.jobs.length);
+        break;
     }
-  });
-  const members = [".steps = steps", ".count = COUNT(steps)"];
-  if (transferCount > 0) {
+  }
+  const members = [".steps = steps"];
+  if (transferLines.length > 0) {
     tables.push(`    static const struct transfer transfers[] = {\n${transferLines.join("")}    };\n`);
     members.push(".transfers = transfers");
   }
-  if (jobs.text !== "") members.push(".jobs = jobs");
+  if (jobs.text !== "") members.push(".jobs = jobs", ".sequences = sequences");
   const taskCount = issued.tasks - firstTask;
   if (taskCount > 0) members.push(`.tasks = ${taskCount}`, `.first_task = ${firstTask}`);
-  tables.push(`    static const struct step steps[] = {\n${stepLines.join("")}    };\n`);
+  tables.push(`    static const step steps[] = {\n${steps.text()}    };\n`);
   tables.push(`    static const struct steps layer = { ${members.join(", ")} };\n`);
   return `${comment}static void ${symbols.layerFunction(layer.index)}(uint32_t hart)
 {
@@ -103,18 +98,41 @@ ${tables.join("")}    run_steps(hart, &layer);
 `;
 }
 
-/** What a step waits for, in the runtime's terms: single transfers and jobs instead of steps. */
-function waitsOf({ after }: Step, issued: Issued): { has: string[]; waits: string } {
-  const waits = [
-    ["transfers", after.dma ? issued.transfers[after.dma - 1] : 0],
-    ["tasks", after.cores ?? 0],
-    ["jobs", after.ita ? issued.jobs[after.ita - 1] : 0],
-  ] as const;
-  const present = waits.filter(([, count]) => count > 0);
-  return {
-    has: present.map(([what]) => `STEP_AFTER_${what.toUpperCase()}`),
-    waits: present.map(([what, count]) => `, .after_${what} = ${count}`).join(""),
-  };
+type Entry = "MOVE" | "JOBS" | "TASK" | "SEQUENCE" | "AFTER_TASKS" | "AFTER_JOBS" | "AFTER_TRANSFERS";
+
+/** Entries of a table of steps; neighbours that could be one are one. */
+class StepTable {
+  readonly #entries: { kind: Entry; number: number }[] = [];
+  #sequence = -1;
+
+  /** Adds what a step waits for, in the runtime's terms: single transfers and jobs instead of steps. */
+  waits({ after }: Step, issued: Issued) {
+    if (after.cores) this.add("AFTER_TASKS", after.cores);
+    if (after.ita) this.add("AFTER_JOBS", issued.jobs[after.ita - 1]);
+    if (after.dma && issued.transfers[after.dma - 1] > 0) {
+      this.add("AFTER_TRANSFERS", issued.transfers[after.dma - 1]);
+    }
+  }
+
+  /** The jobs that follow are of this sequence. */
+  sequence(index: number) {
+    if (index !== this.#sequence) this.add("SEQUENCE", this.#sequence = index);
+  }
+
+  add(kind: Entry, number: number) {
+    const last = this.#entries.at(-1);
+    if ((kind === "MOVE" || kind === "JOBS") && last?.kind === kind) last.number += number;
+    else this.#entries.push({ kind, number });
+  }
+
+  text(): string {
+    const entries = [...this.#entries.map(({ kind, number }) => `${kind}(${number})`), "END"];
+    const lines = Array.from(
+      { length: Math.ceil(entries.length / 6) },
+      (_, i) => entries.slice(6 * i, 6 * i + 6).join(", "),
+    );
+    return lines.map((line) => `        ${line},\n`).join("");
+  }
 }
 
 /** The lines that run a layer inside network_layers. */
@@ -170,6 +188,11 @@ function integerText(value: number): string {
     throw new RangeError(`the parameter ${value} of a kernel is not an int32`);
   }
   return value === -(2 ** 31) ? "INT32_MIN" : String(value);
+}
+
+/** The transfer that brings the args of a task to their slot. */
+function argsLine(table: string, task: number): string {
+  return `        { .source = &${table}, .destination = TASK_ARGS(${task}), .bytes = sizeof ${table}, .rows = 1 },\n`;
 }
 
 function transferLine(transfer: Transfer, symbols: Symbols): string {

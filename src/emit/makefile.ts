@@ -24,6 +24,8 @@ export function compileFlags(target: Target): string[] {
     `-Wframe-larger-than=${Math.floor(target.harts.stack.size * 5 / 8)}`,
     "-ffreestanding",
     "-fno-pic",
+    // A table of addresses would lie in L2, far from the harts.
+    "-fno-jump-tables",
     "-ffunction-sections",
     "-fdata-sections",
     "-Ikernels",

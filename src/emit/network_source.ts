@@ -13,9 +13,9 @@ export function networkSource(program: Program, model: Model, symbols: Symbols):
     layer.steps.flatMap((step) => step.engine === "cores" ? [step.task] : [])
   );
   const headers = [...new Set(tasks.map((task) => task.source.replace(/\.c$/, ".h")))].sort();
-  const kernels = [...new Set(tasks.map((task) => task.kernel))].sort();
   const { inputs, outputs } = symbols;
   const issued = nothingIssued(program);
+  const { kernels } = issued;
   return `/* network.c: the network "${text(program.model)}", one function a layer.
  *
  * Made by Attoflow for the target ${program.target}; do not edit.
@@ -36,6 +36,9 @@ uint8_t network_arena[${Math.max(1, program.arenas.l2)}] IN_ARENA;
 /* Operands and results of the layer that is being done. */
 uint8_t network_l1[${Math.max(1, program.arenas.l1)}] IN_L1;
 
+/* Args of tasks. */
+uint8_t network_task_args[TASK_SLOTS * NETWORK_TASK_BYTES] IN_L1;
+
 ${[...inputs, ...outputs].map(arrayDefinition).join("")}
 /* Address of a byte of an array. */
 #define AT(array, offset) ((void *)((uint8_t *)(array) + (offset)))
@@ -43,6 +46,10 @@ ${[...inputs, ...outputs].map(arrayDefinition).join("")}
 /* ---- Kernels, as the workers call them ------------------------------------------------------------------ */
 
 ${kernels.map(kernelWrapper).join("\n")}
+kernel_function *const network_kernels[] = { ${
+    [...kernels.map((kernel) => `run_${kernel}`), "0"].join(", ")
+  } };
+
 /* ---- Layers ------------------------------------------------------------------------------------------ */
 
 ${program.layers.map((layer) => layerFunction(layer, program, model, symbols, issued)).join("\n")}

@@ -33,52 +33,72 @@ struct transfer {
 /* Does share `core` of `cores` of the work that `args` describes. */
 typedef void kernel_function(const void *args, uint32_t core, uint32_t cores);
 
-enum step_kind { STEP_MOVE, STEP_TASK, STEP_JOBS };
-
-/* What a step may have; what it has not is not looked at. */
-#define STEP_AFTER_TRANSFERS 1u
-#define STEP_AFTER_TASKS 2u
-#define STEP_AFTER_JOBS 4u
-#define STEP_BRINGS_ARGS 8u
-
-/* One word, since every load from L2 takes its time: kind, what it has, number of transfers or jobs. */
-#define STEP(kind, has, count) ((uint32_t)(kind) | (uint32_t)(has) << 8 | (uint32_t)(count) << 16)
-#define STEP_KIND(head) ((enum step_kind)((head) & 0xff))
-#define STEP_HAS(head, what) ((head) >> 8 & (what))
-#define STEP_COUNT(head) ((head) >> 16)
-
 /*
- * What the conductor does next: start the next transfers of the layer, publish a task to the workers, or queue the
- * next jobs of the accelerator.
+ * A step is one word, since every load from L2 takes its time: what the conductor does next, or what must be finished
+ * before it goes on; and a number above it.
  */
-struct step {
-    uint32_t head;
-    /* Counted from the start of the inference: what must be finished before. */
-    uint32_t after_transfers;
-    uint32_t after_tasks;
-    uint32_t after_jobs;
-    union {
-        kernel_function *kernel;              /* a task */
-        const struct ita_sequence *sequence;  /* jobs */
-        const void *args;                     /* a move that brings the args of a task that is yet to come */
-    };
-    uint32_t args_bytes;
-    uint32_t task; /* its number */
+enum step_kind {
+    STEP_END,
+    STEP_MOVE,            /* start the next so many transfers */
+    STEP_JOBS,            /* queue the accelerator's next so many jobs */
+    STEP_AFTER_TRANSFERS, /* wait until so many are finished, from the start of the inference on */
+    STEP_AFTER_JOBS,
+    STEP_AFTER_TASKS,
+    STEP_TASK,            /* let the workers run kernel number so and so; its args lie in the task's slot */
+    STEP_SEQUENCE,        /* the jobs that follow belong to this sequence of the layer */
 };
 
-/* The steps of a layer with what they take in turn. */
+typedef uint32_t step;
+
+#define STEP(kind, number) ((uint32_t)(kind) | (uint32_t)(number) << 4)
+#define STEP_KIND(step) ((enum step_kind)((step) & 0xf))
+#define STEP_NUMBER(step) ((step) >> 4)
+
+/* Entries of a table of steps. */
+#define END STEP(STEP_END, 0)
+#define MOVE(count) STEP(STEP_MOVE, count)
+#define JOBS(count) STEP(STEP_JOBS, count)
+#define AFTER_TRANSFERS(count) STEP(STEP_AFTER_TRANSFERS, count)
+#define AFTER_JOBS(count) STEP(STEP_AFTER_JOBS, count)
+#define AFTER_TASKS(count) STEP(STEP_AFTER_TASKS, count)
+#define TASK(kernel) STEP(STEP_TASK, kernel)
+#define SEQUENCE(index) STEP(STEP_SEQUENCE, index)
+
+/*
+ * A job of the accelerator with its operands' places in network_l1, in units of 8 bytes; a place that is not used is
+ * JOB_NOTHING. A half word each, for the same reason.
+ */
+struct job {
+    uint16_t input, weights;
+    uint16_t next_weights, output;
+    uint16_t bias, flags;
+} __attribute__((aligned(4)));
+
+#define JOB_NOTHING 0xffffu
+#define JOB_BIAS_BY_ROW 1u
+#define JOB_ACTIVATION(activation) ((uint16_t)((activation) << 1))
+
+/* The steps of a layer, up to END, with what they take in turn. */
 struct steps {
-    const struct step *steps;
-    uint32_t count;
+    const step *steps;
     const struct transfer *transfers;
-    const struct ita_job *jobs;
+    const struct job *jobs;
+    const struct ita_sequence *sequences;
     /* Tasks among the steps, and the number of the first. */
     uint32_t tasks;
     uint32_t first_task;
 };
 
+/* The tiles of all layers, and all kernels. In network.c. */
+extern uint8_t network_l1[];
+extern kernel_function *const network_kernels[];
+
 /* Args of tasks in L1, in turn; the planner knows this number (src/schedule/dependencies.ts). */
 #define TASK_SLOTS 2
+
+/* The args of task n are moved to slot n modulo TASK_SLOTS. In network.c; a slot has NETWORK_TASK_BYTES. */
+extern uint8_t network_task_args[];
+#define TASK_ARGS(task) (network_task_args + (task) % TASK_SLOTS * NETWORK_TASK_BYTES)
 
 /* Number of elements of an array. */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -15,15 +15,9 @@
 /* Enable bit of the cluster's interrupt in mie. It wakes a hart; mstatus.MIE is off, so no trap is taken. */
 #define MIE_CLUSTER (1u << 19)
 
-/* What the workers do. The args arrive by DMA, the rest is written when the task is published. */
-struct slot {
-    kernel_function *kernel;
-    uint32_t args[(NETWORK_TASK_BYTES + 3) / 4 + 1];
-};
-
-static struct slot slots[TASK_SLOTS] IN_L1;
-
 static struct {
+    /* What the workers do in the tasks of each slot; the args arrive by DMA. */
+    kernel_function *volatile kernels[TASK_SLOTS];
     /* Tasks that the workers may begin. */
     volatile uint32_t published;
     /* Workers that have finished their share, added up over the tasks of each slot. */
@@ -47,15 +41,36 @@ static inline void wait_for_jobs(uint32_t count)
         ita_wait(&ita, issued.first_job + count);
 }
 
-static void submit(const struct ita_sequence *sequence, const struct ita_job *job, uint32_t count)
+static void begin_sequence(const struct ita_sequence *sequence)
 {
-    if (!issued.sequence)
-        ita_init(&ita, sequence);
-    else if (issued.sequence != sequence)
+    if (issued.sequence)
         ita_configure(&ita, sequence);
+    else
+        ita_init(&ita, sequence);
     issued.sequence = sequence;
-    for (const struct ita_job *end = job + count; job < end; job++) {
-        if (ita_submit(&ita, job) != 0)
+}
+
+static inline void *operand(uint32_t place)
+{
+    return place == JOB_NOTHING ? 0 : network_l1 + 8 * place;
+}
+
+static inline void submit(const struct job *jobs, uint32_t count)
+{
+    for (const struct job *end = jobs + count; jobs < end; jobs++) {
+        /* Three loads for six half words. */
+        const uint32_t *const words = (const uint32_t *)jobs;
+        const uint32_t tiles = words[0], next = words[1], other = words[2];
+        const struct ita_job job = {
+            .input = network_l1 + 8 * (tiles & 0xffff),
+            .weights = network_l1 + 8 * (tiles >> 16),
+            .next_weights = operand(next & 0xffff),
+            .output = operand(next >> 16),
+            .bias = operand(other & 0xffff),
+            .bias_by_row = other >> 16 & JOB_BIAS_BY_ROW,
+            .activation = (enum ita_activation)(other >> 17),
+        };
+        if (ita_submit(&ita, &job) != 0)
             end_program(1); /* the planner's chain of weights is broken */
     }
 }
@@ -102,8 +117,7 @@ static void work(uint32_t hart, uint32_t first, uint32_t tasks)
 {
     for (uint32_t task = first; task < first + tasks; task++) {
         WAIT_FOR(hart, progress.published > task);
-        const struct slot *slot = &slots[task % TASK_SLOTS];
-        slot->kernel(slot->args, hart, SOC_WORKERS);
+        progress.kernels[task % TASK_SLOTS](TASK_ARGS(task), hart, SOC_WORKERS);
         fence();
         const uint32_t before = __atomic_fetch_add(&progress.shares[task % TASK_SLOTS], 1, __ATOMIC_RELAXED);
         if (before + 1 == (task / TASK_SLOTS + 1) * SOC_WORKERS)
@@ -144,7 +158,7 @@ static void start_transfers(const struct transfer *transfer, uint32_t count)
 static void publish(kernel_function *kernel)
 {
     const uint32_t task = progress.published;
-    slots[task % TASK_SLOTS].kernel = kernel;
+    progress.kernels[task % TASK_SLOTS] = kernel;
     fence();
     progress.published = task + 1;
     wake((1u << SOC_WORKERS) - 1);
@@ -152,42 +166,40 @@ static void publish(kernel_function *kernel)
 
 static void conduct(const struct steps *layer)
 {
+    const step *steps = layer->steps;
     const struct transfer *transfers = layer->transfers;
 #if NETWORK_JOBS > 0
-    const struct ita_job *jobs = layer->jobs;
+    const struct job *jobs = layer->jobs;
 #endif
-    for (const struct step *step = layer->steps, *end = step + layer->count; step < end; step++) {
-        const uint32_t head = step->head;
-        if (STEP_HAS(head, STEP_AFTER_TASKS))
-            WAIT_FOR(CONDUCTOR, tasks_finished(step->after_tasks));
+    step ahead = *steps;
+    for (;;) {
+        /* A load from L2 takes long: each step is fetched while the one before it is done. Comparisons in the order
+         * of how frequent the kinds are; a table of addresses would lie in L2, too. */
+        const step now = ahead;
+        const enum step_kind kind = STEP_KIND(now);
+        const uint32_t number = STEP_NUMBER(now);
+        if (kind == STEP_END)
+            return;
+        ahead = *++steps;
+        if (kind == STEP_MOVE) {
+            start_transfers(transfers, number);
+            transfers += number;
 #if NETWORK_JOBS > 0
-        if (STEP_HAS(head, STEP_AFTER_JOBS))
-            wait_for_jobs(step->after_jobs);
+        } else if (kind == STEP_JOBS) {
+            submit(jobs, number);
+            jobs += number;
+        } else if (kind == STEP_AFTER_JOBS) {
+            wait_for_jobs(number);
+        } else if (kind == STEP_SEQUENCE) {
+            begin_sequence(&layer->sequences[number]);
 #endif
-        if (STEP_HAS(head, STEP_AFTER_TRANSFERS)) {
-            const uint32_t count = step->after_transfers;
-            while (!transfers_finished(count))
+        } else if (kind == STEP_AFTER_TRANSFERS) {
+            while (!transfers_finished(number))
                 ;
-        }
-        const uint32_t count = STEP_COUNT(head);
-        switch (STEP_KIND(head)) {
-        case STEP_MOVE:
-            start_transfers(transfers, count);
-            transfers += count;
-            if (STEP_HAS(head, STEP_BRINGS_ARGS)) {
-                dma_copy(slots[step->task % TASK_SLOTS].args, step->args, step->args_bytes);
-                issued.transfers++;
-            }
-            break;
-        case STEP_TASK:
-            publish(step->kernel);
-            break;
-        case STEP_JOBS:
-#if NETWORK_JOBS > 0
-            submit(step->sequence, jobs, count);
-            jobs += count;
-#endif
-            break;
+        } else if (kind == STEP_AFTER_TASKS) {
+            WAIT_FOR(CONDUCTOR, tasks_finished(number));
+        } else if (kind == STEP_TASK) {
+            publish(network_kernels[number]);
         }
     }
 }

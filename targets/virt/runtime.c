@@ -3,10 +3,10 @@
  * The engines of a SoC with one hart that does everything itself: each step when its turn comes. The steps stand in
  * an order in which that is right.
  */
+#include "network.h"
 #include "runtime.h"
 
-/* Args of the tasks that come next, where they lie in the program. */
-static const void *args[TASK_SLOTS];
+/* Tasks done, in this inference. */
 static uint32_t done;
 
 void barrier(void)
@@ -28,15 +28,14 @@ static void move(const struct transfer *transfer)
 void run_steps(uint32_t hart, const struct steps *layer)
 {
     const struct transfer *transfer = layer->transfers;
-    for (const struct step *step = layer->steps, *end = step + layer->count; step < end; step++) {
-        if (STEP_KIND(step->head) == STEP_TASK) {
-            step->kernel(args[done++ % TASK_SLOTS], hart, SOC_WORKERS);
-            continue;
+    for (const step *step = layer->steps; STEP_KIND(*step) != STEP_END; step++) {
+        if (STEP_KIND(*step) == STEP_TASK) {
+            network_kernels[STEP_NUMBER(*step)](TASK_ARGS(done), hart, SOC_WORKERS);
+            done++;
+        } else if (STEP_KIND(*step) == STEP_MOVE) {
+            for (uint32_t i = 0; i < STEP_NUMBER(*step); i++)
+                move(transfer++);
         }
-        for (uint32_t i = 0; i < STEP_COUNT(step->head); i++)
-            move(transfer++);
-        if (STEP_HAS(step->head, STEP_BRINGS_ARGS))
-            args[step->task % TASK_SLOTS] = step->args;
     }
 }
 

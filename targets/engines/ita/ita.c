@@ -20,8 +20,6 @@
  */
 #include "ita.h"
 
-#include "soc.h"
-
 /* Enable bit of the cluster's interrupt in mie. */
 #define MIE_CLUSTER (1u << 19)
 
@@ -35,38 +33,16 @@ static inline uint32_t read_register(uint32_t offset)
     return *(const volatile uint32_t *)(SOC_ITA_BASE + offset);
 }
 
-static inline void write_register(uint32_t offset, uint32_t value)
-{
-    *(volatile uint32_t *)(SOC_ITA_BASE + offset) = value;
-}
-
-static inline void write_pointer(uint32_t offset, const void *pointer)
-{
-    write_register(offset, (uint32_t)(uintptr_t)pointer);
-}
-
-/* Waits until this hart's stores have arrived, and keeps the compiler from moving any over it. */
-static inline void fence(void)
-{
-    __asm__ volatile("fence" ::: "memory");
-}
-
-/* The engine takes its contexts in the order of the commits. */
-static inline uint32_t context_of(uint32_t job)
-{
-    return job % ITA_CONTEXTS;
-}
-
 static void soft_clear(uint32_t what)
 {
-    write_register(ITA_SOFT_CLEAR, what);
-    fence();
+    ita_write(ITA_SOFT_CLEAR, what);
+    ita_fence();
     for (uint32_t i = 0; i < ITA_SOFT_CLEAR_CYCLES; i++)
         __asm__ volatile("nop");
 }
 
 /* Writes the constants of the current sequence to the context that is programmed next, TILES first. */
-SELDOM static void load_constants(struct ita *ita, uint32_t context)
+SELDOM void ita_load_constants(struct ita *ita, uint32_t context)
 {
     const struct ita_sequence *sequence = &ita->sequence;
     const uint32_t tiles = sequence->tiles;
@@ -76,15 +52,15 @@ SELDOM static void load_constants(struct ita *ita, uint32_t context)
     const uint32_t gelu = sequence->gelu, activation_requant = sequence->activation_requant;
     ita->tiles[context] = tiles;
     ita->stale &= ~(1u << context);
-    write_register(ITA_TILES, tiles);
-    write_register(ITA_EPS_MULT0, multipliers0);
-    write_register(ITA_EPS_MULT1, multipliers1);
-    write_register(ITA_RIGHT_SHIFT0, shifts0);
-    write_register(ITA_RIGHT_SHIFT1, shifts1);
-    write_register(ITA_ADD0, offsets0);
-    write_register(ITA_ADD1, offsets1);
-    write_register(ITA_GELU_B_C, gelu);
-    write_register(ITA_ACTIVATION_REQUANT, activation_requant);
+    ita_write(ITA_TILES, tiles);
+    ita_write(ITA_EPS_MULT0, multipliers0);
+    ita_write(ITA_EPS_MULT1, multipliers1);
+    ita_write(ITA_RIGHT_SHIFT0, shifts0);
+    ita_write(ITA_RIGHT_SHIFT1, shifts1);
+    ita_write(ITA_ADD0, offsets0);
+    ita_write(ITA_ADD1, offsets1);
+    ita_write(ITA_GELU_B_C, gelu);
+    ita_write(ITA_ACTIVATION_REQUANT, activation_requant);
 }
 
 /* Field by field: a call of memcpy would cost more than the copy. */
@@ -113,8 +89,8 @@ void ita_init(struct ita *ita, const struct ita_sequence *sequence)
      * registers as they are. Nothing may be triggered in between. */
     soft_clear(ITA_SOFT_CLEAR_ALL);
     for (uint32_t context = 0; context < ITA_CONTEXTS; context++) {
-        load_constants(ita, context);
-        write_register(ITA_TRIGGER, ITA_TRIGGER_COMMIT);
+        ita_load_constants(ita, context);
+        ita_write(ITA_TRIGGER, ITA_TRIGGER_COMMIT);
     }
     soft_clear(ITA_SOFT_CLEAR_QUEUE);
     ita->stale = 0;
@@ -126,65 +102,24 @@ void ita_configure(struct ita *ita, const struct ita_sequence *sequence)
     ita->stale = ALL_CONTEXTS;
 }
 
-/* Waits until the queue has room for `places` more jobs. */
-SELDOM static void wait_for_places(struct ita *ita, uint32_t places)
+/* Waits until the queue has room for so many jobs beyond those that `submitted` counts. */
+SELDOM void ita_wait_for_places(struct ita *ita, uint32_t places)
 {
     if (ita->submitted + places - ita_done(ita) > ITA_CONTEXTS)
         ita_wait(ita, ita->submitted + places - ITA_CONTEXTS);
 }
 
-/* Triggers a job that accumulates; the context behind it then holds the sequence's TILES before the job ends. */
-SELDOM static void trigger_accumulation(struct ita *ita)
+/* Triggers the job that was counted last, which accumulates; the context behind it then holds the sequence's TILES
+ * before the job ends. */
+SELDOM void ita_trigger_accumulation(struct ita *ita)
 {
-    const uint32_t next = context_of(ita->submitted + 1);
+    const uint32_t next = ita_context(ita->submitted);
     const int hazard = ita->tiles[next] != ita->sequence.tiles;
     if (hazard)
-        wait_for_places(ita, 2);
-    write_register(ITA_TRIGGER, ITA_TRIGGER_RUN);
+        ita_wait_for_places(ita, 1);
+    ita_write(ITA_TRIGGER, ITA_TRIGGER_RUN);
     if (hazard)
-        load_constants(ita, next);
-}
-
-int ita_submit(struct ita *ita, const struct ita_job *job)
-{
-    const void *const input = job->input, *const weights = job->weights, *const next_weights = job->next_weights;
-    const void *const bias = job->bias;
-    void *const output = job->output;
-    const void *const prefetched = ita->prefetched;
-    const uint32_t submitted = ita->submitted, stale = ita->stale;
-    if (prefetched && prefetched != weights)
-        return ITA_ERROR_PREFETCH;
-    uint32_t stream = 0;
-    stream |= prefetched ? 0 : ITA_STREAM_PRELOAD;
-    stream |= next_weights ? ITA_STREAM_NEXTLOAD : 0;
-    /* The bias is added with the output; fetching it earlier would only cost time. */
-    stream |= bias && output ? 0 : ITA_STREAM_BIAS_DISABLE;
-    stream |= job->bias_by_row ? ITA_STREAM_BIAS_BY_ROW : 0;
-    stream |= output ? 0 : ITA_STREAM_OUTPUT_DISABLE;
-    const uint32_t engine =
-        (uint32_t)ita->sequence.layer | (uint32_t)job->activation << ITA_ENGINE_ACTIVATION_SHIFT;
-    ita->prefetched = next_weights;
-
-    /* What this hart has written of the operands comes before all that follows; registers keep their order anyway. */
-    fence();
-    if (submitted - ita->done >= ITA_CONTEXTS)
-        wait_for_places(ita, 1);
-    if (stale & 1u << context_of(submitted))
-        load_constants(ita, context_of(submitted));
-    /* Pointers that a job does not use do no harm. */
-    write_pointer(ITA_INPUT_PTR, input);
-    write_pointer(ITA_WEIGHT_PTR0, weights);
-    write_pointer(ITA_WEIGHT_PTR1, next_weights);
-    write_pointer(ITA_BIAS_PTR, bias);
-    write_pointer(ITA_OUTPUT_PTR, output);
-    write_register(ITA_CTRL_STREAM, stream);
-    write_register(ITA_CTRL_ENGINE, engine);
-    if (stale && !output)
-        trigger_accumulation(ita);
-    else
-        write_register(ITA_TRIGGER, ITA_TRIGGER_RUN);
-    ita->submitted = submitted + 1;
-    return 0;
+        ita_load_constants(ita, next);
 }
 
 uint32_t ita_done(struct ita *ita)
@@ -205,7 +140,7 @@ void ita_wait(struct ita *ita, uint32_t count)
     for (;;) {
         /* In this order no event is lost: one that comes behind the clear keeps wfi from sleeping. */
         *(volatile uint32_t *)(SOC_CLUSTER_BASE + CLUSTER_CL_CLINT_CLEAR) = ita->interrupt;
-        fence();
+        ita_fence();
         if ((int32_t)(ita_done(ita) - count) >= 0)
             break;
         __asm__ volatile("wfi");

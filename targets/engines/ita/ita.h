@@ -19,6 +19,8 @@
 
 #include <stdint.h>
 
+#include "soc.h"
+
 /* ---- Sizes ------------------------------------------------------------------------------------------ */
 
 #define ITA_TILE 64
@@ -166,11 +168,6 @@ void ita_init(struct ita *ita, const struct ita_sequence *sequence);
 /* Jobs submitted from now on belong to `sequence`, which is copied. Not between the jobs of one accumulation. */
 void ita_configure(struct ita *ita, const struct ita_sequence *sequence);
 
-/*
- * Puts a job in the queue, waiting for a free place. Returns 0, or an ITA_ERROR (and does nothing).
- */
-int ita_submit(struct ita *ita, const struct ita_job *job);
-
 /* Number of jobs that are done, since ita_init. Does not wait. */
 uint32_t ita_done(struct ita *ita);
 
@@ -179,5 +176,86 @@ void ita_wait(struct ita *ita, uint32_t count);
 
 /* Sleeps until all submitted jobs are done. */
 void ita_wait_all(struct ita *ita);
+
+/* ---- Submitting ------------------------------------------------------------------------------------- */
+
+static inline void ita_write(uint32_t offset, uint32_t value)
+{
+    *(volatile uint32_t *)(SOC_ITA_BASE + offset) = value;
+}
+
+static inline void ita_write_pointer(uint32_t offset, const void *pointer)
+{
+    ita_write(offset, (uint32_t)(uintptr_t)pointer);
+}
+
+/* Waits until this hart's stores have arrived, and keeps the compiler from moving any over it. */
+static inline void ita_fence(void)
+{
+    __asm__ volatile("fence" ::: "memory");
+}
+
+/* The engine takes its contexts in the order of the commits. */
+static inline uint32_t ita_context(uint32_t job)
+{
+    return job % ITA_CONTEXTS;
+}
+
+/* What a submission seldom needs; not to be called from elsewhere. */
+void ita_wait_for_places(struct ita *ita, uint32_t places);
+void ita_load_constants(struct ita *ita, uint32_t context);
+void ita_trigger_accumulation(struct ita *ita);
+
+/*
+ * Puts a job in the queue, waiting for a free place. Returns 0, or an ITA_ERROR (and does nothing).
+ * Inline, for it is what the submitting hart does all day.
+ */
+static inline int ita_submit(struct ita *ita, const struct ita_job *job)
+{
+    const void *const input = job->input, *const weights = job->weights, *const next_weights = job->next_weights;
+    const void *const bias = job->bias;
+    void *const output = job->output;
+    const uint32_t bias_by_row = job->bias_by_row;
+    const enum ita_activation activation = job->activation;
+    const void *const prefetched = ita->prefetched;
+    const uint32_t submitted = ita->submitted, stale = ita->stale;
+    if (prefetched && prefetched != weights)
+        return ITA_ERROR_PREFETCH;
+    uint32_t stream = prefetched ? 0 : ITA_STREAM_PRELOAD;
+    if (next_weights)
+        stream |= ITA_STREAM_NEXTLOAD;
+    /* The bias is added with the output; fetching it earlier would only cost time. */
+    if (!output)
+        stream |= ITA_STREAM_OUTPUT_DISABLE | ITA_STREAM_BIAS_DISABLE;
+    else if (!bias)
+        stream |= ITA_STREAM_BIAS_DISABLE;
+    else if (bias_by_row)
+        stream |= ITA_STREAM_BIAS_BY_ROW;
+    ita->prefetched = next_weights;
+    ita->submitted = submitted + 1;
+
+    /* What this hart has written of the operands comes before all that follows; registers keep their order anyway. */
+    ita_fence();
+    if (submitted - ita->done >= ITA_CONTEXTS)
+        ita_wait_for_places(ita, 0);
+    if (stale & 1u << ita_context(submitted))
+        ita_load_constants(ita, ita_context(submitted));
+    /* Pointers that the job does not use keep whatever they had. */
+    ita_write_pointer(ITA_INPUT_PTR, input);
+    ita_write_pointer(ITA_WEIGHT_PTR0, weights);
+    if (next_weights)
+        ita_write_pointer(ITA_WEIGHT_PTR1, next_weights);
+    if (output) {
+        ita_write_pointer(ITA_BIAS_PTR, bias);
+        ita_write_pointer(ITA_OUTPUT_PTR, output);
+    }
+    ita_write(ITA_CTRL_STREAM, stream);
+    ita_write(ITA_CTRL_ENGINE, (uint32_t)ita->sequence.layer | (uint32_t)activation << ITA_ENGINE_ACTIVATION_SHIFT);
+    if (stale && !output)
+        ita_trigger_accumulation(ita);
+    else
+        ita_write(ITA_TRIGGER, ITA_TRIGGER_RUN);
+    return 0;
+}
 
 #endif
