@@ -61,8 +61,8 @@ export interface HartEngine {
   guard(address: number): void;
   /** The word at an address has been decoded for the pipelines. */
   decoded(address: number): void;
-  /** Cycle that a hart has come to, if harts are not all at the same. */
-  reached(hart: number): number | undefined;
+  /** Cycle that a hart has come to, ahead of others. */
+  reached(hart: number): number;
   /** An interrupt line of a hart has changed. */
   interruptChanged(hart: number, cycle: number): void;
   /** Runs from one cycle to another or a little beyond, or until the run is over. Returns the cycle reached. */

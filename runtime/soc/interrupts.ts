@@ -11,7 +11,7 @@ interface Change {
 }
 
 /** Who must know of changes: the harts. `reached` is a hart's time where harts are not all at the same. */
-type HartsOfLines = Pick<Pipeline, "interruptChanged"> & { reached?(hart: number): number | undefined };
+type HartsOfLines = Pick<Pipeline, "interruptChanged"> & { reached?(hart: number): number };
 
 /** Changes of interrupt lines that are still to come, in order of time. */
 export class InterruptLines {
