@@ -1,6 +1,7 @@
 // Prints what a validation found: lines for people, objects (one a line) for programs.
 
 import { engineTimeLines } from "../../targets/engine_time.ts";
+import type { Counters } from "../soc/counters.ts";
 import { displayName } from "../host/names.ts";
 import type { InferenceReport, LayerReport, OutputReport, Summary } from "./validate.ts";
 
@@ -22,6 +23,7 @@ export function summaryLines(summary: Summary): string[] {
   return [
     `${summary.model} on ${summary.target}: ${count}, ${number(summary.cycles)} cycles` +
     rate(summary.macs, summary.cycles),
+    ...(summary.counters ? [countersLine(summary.counters, summary.inferences)] : []),
     ...(summary.energy ? [energyLine(summary)] : []),
     ...(summary.engines ? engineTimeLines(summary.engines) : []),
     summary.bitExact
@@ -48,6 +50,34 @@ export function inferenceObject(report: InferenceReport): Record<string, unknown
 /** The NDJSON object of the whole validation. */
 export function summaryObject(summary: Summary): Record<string, unknown> {
   return { type: "summary", ...summary };
+}
+
+/** What was counted in one inference, on average. Shares of the harts' time are those of exact timing. */
+function countersLine(counters: Counters, inferences: number): string {
+  const { harts, accelerator, dma, l1, l2, cycles } = counters;
+  const share = (part: number, whole: number) => `${whole > 0 ? (100 * part / whole).toFixed(1) : "0.0"} %`;
+  const total = (values: readonly (number | undefined)[]) =>
+    values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const megabytes = (bytes: number) => `${(bytes / inferences / 1e6).toFixed(2)} MB`;
+  const jobs = Object.values(accelerator?.kinds ?? {});
+  const held = share(total(jobs.map(({ stalled }) => stalled)), total(jobs.map((kind) => kind.cycles)));
+  const count = total(jobs.map((kind) => kind.jobs));
+  const exact = harts.every(({ active }) => active !== undefined);
+  const awake = harts.map(({ active }) => active!);
+  const workers = dma ? awake.slice(0, -1) : awake;
+  return [
+    ...(count > 0
+      ? [`${number(Math.round(count / inferences))} jobs (held up by the memory ${held} of the time)`]
+      : []),
+    ...(dma
+      ? [`DMA ${megabytes(total(Object.values(dma.moved).flatMap((row) => Object.values(row))))}`]
+      : []),
+    ...(exact && l1
+      ? [`L1 ${megabytes(total(Object.values(l1)))}`, `L2 ${megabytes(total(Object.values(l2)))}`]
+      : []),
+    ...(exact ? [`workers awake ${share(total(workers), workers.length * cycles)}`] : []),
+    ...(exact && dma ? [`conductor awake ${share(awake.at(-1)!, cycles)}`] : []),
+  ].join(", ");
 }
 
 function energyLine({ energy, inferences, macs }: Summary): string {

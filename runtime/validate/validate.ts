@@ -68,6 +68,8 @@ export interface Summary {
   readonly model: string;
   /** Where the engines' time went, all inferences together; absent where it is not known. */
   readonly engines?: EngineTimes;
+  /** What the machines counted, all inferences together; absent where they count nothing. */
+  readonly counters?: Counters;
   /** Estimates; absent if the target has no coefficients, or the timing does not count what they are for. */
   readonly energy?: EnergyEstimate;
   /** What the outputs were compared with. */
@@ -153,16 +155,17 @@ export class Tally {
       target: String(target.name),
       model,
       ...(this.#engines.length > 0 ? { engines: sumOfEngineTimes(this.#engines) } : {}),
-      ...this.#energy(),
+      ...this.#counted(),
       against: hasExpected ? ["expected", "reference"] : ["reference"],
     };
   }
 
-  #energy(): Pick<Summary, "energy"> {
+  #counted(): Pick<Summary, "counters" | "energy"> {
     const { energy, clock } = targetSchema.parse(this.manifest.target);
-    if (!energy || this.#counters.length === 0) return {};
-    const events = energyEventsOf(this.#counters.reduce(sumOfCounters));
-    return events ? { energy: estimateEnergy({ energy, clock }, events) } : {};
+    if (this.#counters.length === 0) return {};
+    const counters = this.#counters.reduce(sumOfCounters);
+    const events = energy && energyEventsOf(counters);
+    return { counters, ...(events ? { energy: estimateEnergy({ energy, clock }, events) } : {}) };
   }
 }
 

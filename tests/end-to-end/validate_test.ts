@@ -63,6 +63,10 @@ Deno.test("generate and validate a small network", async (test) => {
     await test.step("energy and the engines' time are said", async () => {
       const { stdout } = await cli(["validate", "net", "--inputs", "x.npz"], folder);
       assert.match(stdout, /^energy \(estimate\): \d+\.\d mW, \d+\.\d µJ an inference, \d+ GOp\/J$/m);
+      assert.match(
+        stdout,
+        /^\d+ jobs \(held up .*, DMA 0\.\d\d MB, L1 .*, workers awake .* %, conductor awake .* %$/m,
+      );
       assert.match(stdout, /^ita +\d+\.\d %/m);
       assert.match(stdout, /^dma +\d+\.\d %/m);
     });
@@ -73,7 +77,7 @@ Deno.test("generate and validate a small network", async (test) => {
       assert.equal(status, 0);
       const objects = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
       assert.equal(objects.length, count + 1);
-      const { cycles, macsPerCycle, energy, engines, ...summary } = objects.at(-1);
+      const { cycles, macsPerCycle, counters, energy, engines, ...summary } = objects.at(-1);
       assert.deepEqual(summary, {
         type: "summary",
         bitExact: true,
@@ -85,6 +89,7 @@ Deno.test("generate and validate a small network", async (test) => {
         against: ["expected", "reference"],
       });
       assert.ok(cycles > 0 && macsPerCycle > 0);
+      assert.ok(counters.cycles > cycles && counters.harts.length === 9);
       assert.ok(energy.milliwatts > 0 && engines.ita.working > 0 && engines.dma.working > 0);
       assert.equal(objects[0].cycles + objects[1].cycles + objects[2].cycles, cycles);
     });
