@@ -1,10 +1,11 @@
-// ITA as the compiler sees it: matrix products and attention. What it cannot do it says why, in one line that
+// ITA as the compiler sees it: matrix products, attention, transposition. What it cannot do it says why, in one line that
 // `analyze` prints; also for operators that look as if they were ITA's and are not.
 
 import type { EngineMapping, Mapping, NodeView } from "../engine.ts";
 import type { Target } from "../../schema.ts";
 import { attentionMapping, softmaxDiffers } from "./mapping_attention.ts";
 import { matmulMapping } from "./mapping_matmul.ts";
+import { transposeMapping } from "./mapping_transpose.ts";
 import { laneCount, longest, tileEdge, unsuitable } from "./tiles.ts";
 
 /** A mapping that never takes a node, for a reason. */
@@ -40,13 +41,14 @@ const softmaxAlone = never(({ node, inputs: [x] }, target) => {
 
 const unscaled = never(() => "its result is not requantised to 8 bits");
 
-/** The accelerator: matrix products with requantisation, and attention with ITA's softmax. */
+/** The accelerator: matrix products with requantisation, attention with ITA's softmax, transposition. */
 export const itaMapping: EngineMapping = {
   name: "ita",
   mappings: new Map([
     ["RequantizedMatMul", matmulMapping],
     ["RequantizedProductSum", matmulMapping],
     ["RequantizedAttention", attentionMapping],
+    ["Transpose", transposeMapping],
     ["MatMul", unscaled],
     ["Gemm", unscaled],
     ["ITAMax", softmaxAlone],

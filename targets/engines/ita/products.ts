@@ -7,7 +7,7 @@ import { type NodeView, wholeBox } from "../engine.ts";
 import { type ConstantTiles, diagonalTiles, matrixTiles } from "./constant_tiles.ts";
 import { type ItaGelu, type NetworkGelu, translateGelu } from "./gelu.ts";
 import { biasLimits, type ItaRequant, translateRequant } from "./requantise.ts";
-import { longest, mostTiles, tileEdge, tilesOf } from "./tiles.ts";
+import { longest, mostTiles, tileEdge, tilesOf, wasteOf } from "./tiles.ts";
 
 /** A requantisation's attributes, and how the operands lie (src/operators/requantized_matmul.ts, …_product_sum.ts). */
 interface Attributes {
@@ -114,7 +114,9 @@ function analyse(view: NodeView): Outcome {
     }
   }
   if (shape.includes(0) || terms.some(({ depth }) => depth === 0)) return { reason: "the product is empty" };
-  const lengthReason = refuseLength(terms) ?? refuseWaste(terms, shape) ?? (bias && refuseBias(bias, shape));
+  const lengthReason = refuseLength(terms) ??
+    (terms.every(({ diagonal }) => diagonal) ? wasteOf(shape) : undefined) ??
+    (bias && refuseBias(bias, shape));
   if (lengthReason) return { reason: lengthReason };
   const sums = terms.map(sumRange);
   const range = {
@@ -158,17 +160,6 @@ function refuseLength(terms: readonly Term[]): string | undefined {
   return terms.length === 1
     ? `its inner dimension is ${terms[0].depth}, ITA accumulates over at most ${longest}`
     : `a tile of its result is the sum of ${tiles} products of tiles, ITA accumulates ${mostTiles}`;
-}
-
-/** Below this share of their area in use, tiles that are only scaled and added cost more on ITA than on the cores. */
-const leastFilled = 1 / 8;
-
-function refuseWaste(terms: readonly Term[], shape: readonly number[]): string | undefined {
-  const [rows, columns] = shape.slice(-2);
-  const filled = rows * columns / (tilesOf(rows) * tilesOf(columns) * tileEdge ** 2);
-  return terms.every(({ diagonal }) => diagonal) && filled < leastFilled
-    ? `its matrices of ${rows} x ${columns} would leave ITA's tiles of ${tileEdge} x ${tileEdge} mostly empty`
-    : undefined;
 }
 
 /** Strides of a bias along the axes of the result. */

@@ -34,6 +34,18 @@ export function unsuitable({ ita }: Target): string | undefined {
     : `this ITA has ${ita.lanes} lanes of ${ita.elements} elements, the mapping serves ${laneCount} of ${tileEdge}`;
 }
 
+/** Below this share of their area in use, tiles that are only moved or scaled cost more on ITA than on the cores. */
+const leastFilled = 1 / 8;
+
+/** Why matrices so small are not worth ITA's tiles where there is no product to gain; undefined if they are. */
+export function wasteOf(shape: readonly number[]): string | undefined {
+  const [rows, columns] = shape.slice(-2);
+  const filled = rows * columns / (tilesOf(rows) * tilesOf(columns) * tileEdge ** 2);
+  return filled < leastFilled
+    ? `its matrices of ${rows} x ${columns} would leave ITA's tiles of ${tileEdge} x ${tileEdge} mostly empty`
+    : undefined;
+}
+
 /** Biases of one tile each, collected as a piece needs them; equal ones are stored once. */
 export class BiasTable {
   readonly #offsets = new Map<string, number>();
