@@ -15,6 +15,7 @@ import { generate } from "../generate.ts";
 import { exportModel } from "../onnx/export.ts";
 import { benchEmulator, emulatorFields } from "./bench_emulator.ts";
 import { benchItaWorkloads } from "./bench_ita.ts";
+import { benchKernels, kernelsFields } from "./bench_kernels.ts";
 import { benchNetworks, networksFields } from "./bench_networks.ts";
 import { defineCommand, plain } from "./command.ts";
 import { compilerOption, jsonOption, targetOption } from "./options.ts";
@@ -48,66 +49,78 @@ const itaOption = withDefault(
 );
 
 /** The command. */
-export const benchCommand = defineCommand("bench", {
-  summary: "Measure the emulator and whole inferences.",
-  details:
-    "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
-    "target, the time that the emulator takes for it and the instructions that it emulates in a second, under the " +
-    "timing that --timing says.",
-  examples: [
-    "bench",
-    "bench --timing fast",
-    "bench --ita",
-    "bench --networks",
-    "bench --emulator --json",
-    "bench --cc clang --json",
-  ],
-}, {
-  target: targetOption,
-  cc: compilerOption,
-  ita: itaOption,
-  ...networksFields,
-  ...emulatorFields,
-  ...timingFields,
-  json: jsonOption,
-}, async ({ target: name, cc, ita: onlyIta, networks: onlyNetworks, network, emulator, json, ...timing }) => {
-  const target = await loadTarget(name);
-  const machine = machineTiming(timing);
-  await ensureCompiler();
-  if (onlyNetworks || network) return await benchNetworks({ target, cc, network }, json) ? 0 : 1;
-  if (emulator) {
-    await benchEmulator(cc, json);
-    return 0;
-  }
-  if (onlyIta) {
-    if (!target.ita) throw new AttoflowError("the target has no ITA", { where: target.name });
-    await benchItaWorkloads(target, cc, json);
-    return 0;
-  }
-  const encoder = buildEncoder();
-  const networks: KernelExample[] = [
-    { model: encoder.model, inputs: [encoder.images[0]] },
-    gemm(128, 128, 128),
-    conv(32, 16, 32),
-    softmax(128, 128),
-  ];
-  const measurements = await withTemporaryFolder(async (folder) => {
-    const done: Measurement[] = [];
-    for (const [i, network] of networks.entries()) {
-      done.push(await measure(network, target, `${folder}/${i}`, cc, machine));
-      if (json) printJson({ type: "network", ...done[i] });
+export const benchCommand = defineCommand(
+  "bench",
+  {
+    summary: "Measure the emulator and whole inferences.",
+    details:
+      "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
+      "target, the time that the emulator takes for it and the instructions that it emulates in a second, under the " +
+      "timing that --timing says.",
+    examples: [
+      "bench",
+      "bench --timing fast",
+      "bench --ita",
+      "bench --networks",
+      "bench --emulator --json",
+      "bench --kernels",
+      "bench --cc clang --json",
+    ],
+  },
+  {
+    target: targetOption,
+    cc: compilerOption,
+    ita: itaOption,
+    ...networksFields,
+    ...emulatorFields,
+    ...kernelsFields,
+    ...timingFields,
+    json: jsonOption,
+  },
+  async (
+    { target: name, cc, ita: onlyIta, networks: onlyNetworks, network, emulator, kernels, json, ...timing },
+  ) => {
+    const target = await loadTarget(name);
+    const machine = machineTiming(timing);
+    await ensureCompiler();
+    if (onlyNetworks || network) return await benchNetworks({ target, cc, network }, json) ? 0 : 1;
+    if (emulator) {
+      await benchEmulator(cc, json);
+      return 0;
     }
-    return done;
-  });
-  if (!json) print(...measurementLines(measurements));
-  if (target.ita) {
-    const device = benchIta(target.ita);
-    if (json) printJson({ type: "ita", ...device });
-    else print("", itaBenchLine(device), "");
-    await benchItaWorkloads(target, cc, json);
-  }
-  return 0;
-});
+    if (kernels) return await benchKernels(target, cc, json) ? 0 : 1;
+    if (onlyIta) {
+      if (!target.ita) throw new AttoflowError("the target has no ITA", { where: target.name });
+      await benchItaWorkloads(target, cc, json);
+      return 0;
+    }
+    const encoder = buildEncoder();
+    const networks: KernelExample[] = [
+      { model: encoder.model, inputs: [encoder.images[0]] },
+      gemm(128, 128, 128),
+      conv(32, 16, 32),
+      softmax(128, 128),
+    ];
+    const measurements = await withTemporaryFolder(async (folder) => {
+      const done: Measurement[] = [];
+      for (const [i, network] of networks.entries()) {
+        done.push(await measure(network, target, `${folder}/${i}`, cc, machine));
+        if (json) printJson({ type: "network", ...done[i] });
+      }
+      return done;
+    });
+    if (!json) print(...measurementLines(measurements));
+    if (target.ita) {
+      const device = benchIta(target.ita);
+      if (json) printJson({ type: "ita", ...device });
+      else print("", itaBenchLine(device), "");
+      await benchItaWorkloads(target, cc, json);
+      if (!json) print("");
+      await benchKernels(target, cc, json);
+    }
+    return 0;
+  },
+);
 
 async function measure(
   { model, inputs }: KernelExample,
