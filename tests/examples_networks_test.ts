@@ -69,20 +69,28 @@ function spread(data: TensorData): { distinct: number; saturated: number } {
   };
 }
 
+function assertSpread(name: string, data: TensorData, inference: string) {
+  const { distinct, saturated } = spread(data);
+  assert.ok(distinct >= 30, `${inference}, ${name}: ${distinct} distinct values`);
+  assert.ok(saturated <= 0.05, `${inference}, ${name}: ${100 * saturated} % saturated`);
+}
+
 /** Every 8-bit activation of every inference, softmax's probabilities among them. */
 function checkActivations({ model, activations, inputs }: NetworkExample) {
   for (const [name, samples] of activations) {
     assert.equal(samples.length, inputs.length);
-    for (const [i, data] of samples.entries()) {
-      const { distinct, saturated } = spread(data);
-      assert.ok(distinct >= 30, `inference ${i}, ${name}: ${distinct} distinct values`);
-      assert.ok(saturated <= 0.05, `inference ${i}, ${name}: ${100 * saturated} % saturated`);
-    }
+    for (const [i, data] of samples.entries()) assertSpread(name, data, `inference ${i}`);
   }
   // Only accumulators are wider than 8 bits: what products, sums, scales and GELU's polynomial give.
   const wide = ["MatMul", "Add", "Mul", "iGELU"];
   const narrow = model.nodes.filter(({ operator }) => !wide.includes(operator));
   assert.equal(activations.size, narrow.length + model.inputs.length);
+}
+
+/** The same for inputs by which no constant was chosen. */
+function checkUnseen({ model, activations }: NetworkExample, inputs: readonly Int8Array[]) {
+  const values = evaluateModel(model, inputs);
+  for (const name of activations.keys()) assertSpread(name, values.get(name)!, "unseen inputs");
 }
 
 /** The network's file, read again, is the same network: every activation of an inference is the same. */
@@ -106,6 +114,7 @@ for (const { name, build } of networks) {
     assert.equal(countMacs(example.model), expected.macs(expected.weights));
     checkActivations(example);
     checkFile(example);
+    checkUnseen(example, build({ layers: 1, seed: 77 }).inputs[0]);
   });
 
   Deno.test(`${name} of one layer is exact on the emulated SoC, its products all on ITA`, async () => {
