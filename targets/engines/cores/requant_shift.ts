@@ -1,7 +1,8 @@
 // RequantShift on the worker cores: kernels/requant_shift.c.
 
 import { elementCount } from "../../../src/model/types.ts";
-import type { Box, KernelCall, Mapping } from "../engine.ts";
+import type { Box, KernelCall, Mapping, NodeView } from "../engine.ts";
+import { type ColumnScaling, columnsCall, fitsWord } from "./columns.ts";
 import {
   constantReads,
   estimateCycles,
@@ -10,6 +11,18 @@ import {
   requantParameters,
   typeCode,
 } from "./kernel_types.ts";
+
+/** Constants by column, where they vary along the last axis and are known. */
+function byLastAxis(
+  { inputs: [, mul, add, shifts], outputs: [y] }: NodeView,
+  requantisation: Requantisation,
+): ColumnScaling | undefined {
+  const last = requantisation.axis >= 0 && requantisation.axis === y.shape.length - 1;
+  if (!last || shifts || !mul!.data || !add!.data || y.dtype === "int32") return undefined;
+  const parameters = requantParameters(requantisation);
+  const rounding = parameters.shift > 0 ? 2 ** (parameters.shift - 1) : 0;
+  return { mul: mul!.data, add: Array.from(add!.data, (value) => value + rounding), ...parameters };
+}
 
 /** Requantisation of a tensor, with one set of constants or one for each position on an axis. */
 export const requantShiftMapping: Mapping = {
@@ -22,6 +35,8 @@ export const requantShiftMapping: Mapping = {
     const count = elementCount(box.shape);
     const inner = axis < 0 ? count : elementCount(box.shape.slice(axis + 1));
     const wide = needsWide(x!.range, mul!, add!, shifts, requantisation.shift);
+    const scaling = wide ? undefined : byLastAxis(view, requantisation);
+    if (scaling && fitsWord(x!.range, scaling)) return columnsCall(view, box, target, scaling);
     return {
       kernel: "requant_shift",
       source: "requant_shift.c",

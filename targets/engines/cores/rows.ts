@@ -5,6 +5,7 @@ import { bytesPerElement, elementCount, type Tensor } from "../../../src/model/t
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
 import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
+import { byColumn, type ColumnScaling, columnsCall, fitsWord } from "./columns.ts";
 import { estimateCycles, typeCode, type Work } from "./kernel_types.ts";
 
 const integersOnly = ({ inputs }: NodeView) =>
@@ -259,6 +260,21 @@ export const normMapping: Mapping = {
   },
 };
 
+/** iNoNorm with constants by column: the product with mul is in them. */
+function columnScaling(
+  { node, inputs: [x, weight, bias], outputs: [y] }: NodeView,
+): ColumnScaling | undefined {
+  const { mul, shift, levels } = node.attributes as { mul: number; shift: number; levels: number };
+  const columns = y.shape.at(-1) ?? 0;
+  const [w, b] = [weight!, bias!].map((constant) => byColumn(constant, columns));
+  if (!w || !b || y.dtype === "int32") return undefined;
+  const times = (values: ArrayLike<number>) => Array.from(values, (value) => value * mul);
+  const scaling = { mul: times(w), add: times(b), shift, ...signedLimits(levels) };
+  // The sum without mul wraps by itself, were it too large.
+  const plain = { ...scaling, mul: w, add: b };
+  return fitsWord(x!.range, scaling) && fitsWord(x!.range, plain) ? scaling : undefined;
+}
+
 /** iNoNorm: element by element, with weight and bias that broadcast. */
 export const noNormMapping: Mapping = {
   rejects(view) {
@@ -272,7 +288,10 @@ export const noNormMapping: Mapping = {
     return integersOnly(view);
   },
   cuts: ({ outputs: [y] }) => y.shape.map((_, axis) => ({ axis, granule: 1 })),
-  piece({ node, inputs, outputs: [y] }, box, target): KernelCall {
+  piece(view, box, target): KernelCall {
+    const { node, inputs, outputs: [y] } = view;
+    const scaling = columnScaling(view);
+    if (scaling) return columnsCall(view, box, target, scaling);
     const { mul, shift, levels } = node.attributes as { mul: number; shift: number; levels: number };
     const [x, weight, bias] = inputs as Tensor[];
     const parts = [weight, bias].map((operand) => broadcastBox(operand.shape, box));
