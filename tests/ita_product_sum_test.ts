@@ -369,6 +369,30 @@ Deno.test("fuse-sum: what ITA cannot add up stays as it is, and the reason is to
   });
 });
 
+Deno.test("pack-terms: narrow operands side by side, where that saves tiles", async () => {
+  const operators = async (...depths: number[]) => {
+    const s = new Sketch();
+    const products = depths.map((depth) => s.layer(s.input([2, 30, depth])));
+    const sum = [...products, s.input([2, 30, 40])].reduce((x, y) => s.apply("Add", x, y));
+    return (await rewritten(s.finish(s.requant(sum)))).operators;
+  };
+  assert.deepEqual(await operators(80, 80, 80), ["Concat", "RequantizedProductSum"]);
+  assert.deepEqual(await operators(80, 64, 40), ["Concat", "RequantizedProductSum"]);
+  assert.deepEqual(await operators(120, 120), ["RequantizedProductSum"]);
+  assert.deepEqual(await operators(20, 20), ["RequantizedProductSum"]);
+  // Weights that are stored the other way round.
+  const s = new Sketch();
+  const [x, y] = [s.input([30, 80]), s.input([30, 40])];
+  const gemm = s.builder.append({
+    operator: "Gemm",
+    inputs: [x, s.constant([50, 80])],
+    attributes: { alpha: 1, beta: 1, transA: false, transB: true },
+    name: "gemm",
+  });
+  const { operators: left } = await rewritten(s.finish(s.requant(s.apply("Add", gemm, s.layer(y, 50)))));
+  assert.deepEqual(left, ["Concat", "RequantizedProductSum"]);
+});
+
 Deno.test("fuse-gelu: behind products and sums, where ITA has the function", async () => {
   const left = async (build: (s: Sketch) => Tensor, mul = -148) => {
     const s = new Sketch();

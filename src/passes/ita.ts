@@ -6,6 +6,7 @@ import { fuseAttention, type FusionOptions } from "./fuse_attention.ts";
 import { fuseGelu } from "./fuse_gelu.ts";
 import { fuseSum } from "./fuse_sum.ts";
 import { lowerAliases } from "./lower_aliases.ts";
+import { packTerms } from "./pack_terms.ts";
 import type { Pass } from "./pass.ts";
 import { recentreUnsigned } from "./recentre_unsigned.ts";
 import { transposeOperands } from "./transpose_operands.ts";
@@ -14,6 +15,7 @@ import { transposeOperands } from "./transpose_operands.ts";
 export function itaPasses(target: Target, options: FusionOptions = {}): Pass[] {
   return [
     fuseSum(target, options),
+    packTerms(target),
     recentreUnsigned(target),
     fuseGelu(target, options),
     fuseAttention(target, options),
