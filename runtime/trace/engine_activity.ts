@@ -9,7 +9,10 @@ import type { Image, ImageSymbol } from "../image/types.ts";
 import { findSymbol } from "../image/symbols.ts";
 import type { FinishedJob } from "../soc/observer.ts";
 
-/** Object in L1 with the count of tasks that are published, then a count of workers' shares for each slot (runtime.c). */
+/**
+ * Object in L1 that the runtime keeps (targets/snitch-ita/runtime.c), in words: tasks published; for each slot the shares
+ * of them that workers have finished; and one word more for each slot.
+ */
 const progressSymbol = "progress";
 
 /** What was done by one engine, in order: cycles since reset. */
@@ -57,7 +60,7 @@ export class ActivityRecorder {
   /** Watches the counts that the runtime of an image keeps of its tasks, if it has them. */
   watchTasks(machine: Machine, image: Image): void {
     const progress = findSymbol(image, progressSymbol);
-    if (progress?.kind !== "object" || progress.size < 8) return;
+    if (progress?.kind !== "object" || progress.size < 12) return;
     const { address } = progress, slots = slotsOf(progress);
     machine.watch(address, (_, cycle) => {
       const published = machine.readUint32(address);
@@ -81,7 +84,7 @@ export class ActivityRecorder {
 }
 
 function slotsOf({ size }: ImageSymbol): number {
-  return Math.floor(size / 4) - 1;
+  return Math.floor((size / 4 - 1) / 2);
 }
 
 function nothing(): Record<StepEngine, { starts: number[]; ends: number[] }> {

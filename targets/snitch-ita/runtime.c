@@ -15,13 +15,14 @@
 /* Enable bit of the cluster's interrupt in mie. It wakes a hart; mstatus.MIE is off, so no trap is taken. */
 #define MIE_CLUSTER (1u << 19)
 
+/* The emulator looks on: runtime/trace/engine_activity.ts knows this name and this order. */
 static struct {
-    /* What the workers do in the tasks of each slot; the args arrive by DMA. */
-    kernel_function *volatile kernels[TASK_SLOTS];
     /* Tasks that the workers may begin. */
     volatile uint32_t published;
     /* Workers that have finished their share, added up over the tasks of each slot. */
     volatile uint32_t shares[TASK_SLOTS];
+    /* What the workers do in the tasks of each slot; the args arrive by DMA. */
+    kernel_function *volatile kernels[TASK_SLOTS];
 } progress IN_L1;
 
 /* The conductor's own counts. */
