@@ -15,6 +15,7 @@ import { ExactStretches } from "./exact_stretches.ts";
 import { stretchBits } from "./hot_code.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
+import { LazyDevices } from "./lazy_devices.ts";
 import { notOpen, type TierOptions, Tiers, usedUp } from "./tiers.ts";
 
 /** How fast timing runs. */
@@ -64,10 +65,9 @@ export class FastHarts implements HartEngine {
   #closely = closeQuantum;
   /** Beats of the DMA up to the last quantum. */
   #beats = 0;
-  /** Time up to which each device has been moved on. */
-  #deviceTimes = new Float64Array(0);
   #parts!: EngineParts;
   #slow!: SlowPath;
+  #devices!: LazyDevices;
 
   /** @throws {AttoflowError} if this machine cannot set the address space aside */
   constructor(target: Target, options: FastOptions = {}) {
@@ -102,7 +102,7 @@ export class FastHarts implements HartEngine {
     const far = new KeptReservations(parts.far, parts.farRegion);
     this.#reservations = near ? [near, far] : [far];
     this.#slow = new SlowPath({ ...parts, near, far });
-    this.#deviceTimes = new Float64Array(parts.devices.length);
+    this.#devices = new LazyDevices(parts.devices, parts.setCycle);
     if (this.#closeness > 0) {
       this.#exact = new ExactStretches(parts, near, far, this.#closeness, (pc) => {
         const start = (pc >>> stretchBits << stretchBits) >>> 0;
@@ -171,7 +171,7 @@ export class FastHarts implements HartEngine {
     this.#exact!.leave(now, this.#clock);
     this.#paceAt.fill(noStretch);
     this.#goesExact = false;
-    this.#deviceTimes.fill(now);
+    this.#devices.wereAt(now);
     this.#beats = this.#beatsSoFar();
     this.#closely = closeQuantum;
   }
@@ -191,22 +191,13 @@ export class FastHarts implements HartEngine {
         this.#slice(hart);
         if (ended()) return this.#clock[hart];
       }
-      this.#advanceDevices(this.#until);
+      this.#devices.advance(this.#until);
       again = this.#applyChange();
     }
     this.#settle();
     if (this.#exact?.earn(this.#until, this.#until - now)) this.#goesExact = true;
-    if (this.#goesExact) this.#exact!.enter(this.#until, this.#clock, this.#devicesReached(this.#until));
+    if (this.#goesExact) this.#exact!.enter(this.#until, this.#clock, this.#devices.reached(this.#until));
     return this.#until;
-  }
-
-  /** Cycle up to which devices that have work have been moved on: other harts may have been ahead. */
-  #devicesReached(now: number): number {
-    const { devices } = this.#parts;
-    return devices.reduce(
-      (last, device, i) => device.busy() ? Math.max(last, this.#deviceTimes[i]) : last,
-      now,
-    );
   }
 
   /** Whether a hart has something to do in this quantum. Who has left the barrier waits for the quantum's end. */
@@ -227,16 +218,10 @@ export class FastHarts implements HartEngine {
     for (let hart = 0; hart < activity.length; hart++) {
       if (activity[hart] === running && this.#clock[hart] < next) next = this.#clock[hart];
     }
-    if (next > now && this.#isBusy()) return now;
+    if (next > now && this.#devices.isBusy()) return now;
     if (next === Infinity) this.#parts.deadlock();
     // Behind a barrier all go on from before the end of the last quantum.
     return Math.min(next, end);
-  }
-
-  #isBusy(): boolean {
-    const { devices } = this.#parts;
-    for (let i = 0; i < devices.length; i++) if (devices[i].busy()) return true;
-    return false;
   }
 
   /** Cycles of the next quantum: harts that have just come together are looked at more closely. */
@@ -289,7 +274,7 @@ export class FastHarts implements HartEngine {
         this.#until = Math.min(this.#until, Math.max(issued, this.#from + 1));
         break;
       }
-      this.#advanceDevices(issued);
+      this.#devices.advance(issued);
       setCycle(issued);
       clock[hart] += this.#execute(hart, issued);
       // What the instruction has set going may end the quantum early.
@@ -361,7 +346,7 @@ export class FastHarts implements HartEngine {
       this.#slow.execute(hart, cycle + spent);
       spent += cost;
       if (pc[hart] !== start || cycle + spent >= this.#until) break;
-      this.#advanceDevices(cycle + spent);
+      this.#devices.advance(cycle + spent);
       setCycle(cycle + spent);
       spent += this.#slow.execute(hart, cycle + spent) || 1;
     }
@@ -399,21 +384,5 @@ export class FastHarts implements HartEngine {
     this.#released = false;
     this.#closely = closeQuantum;
     if (this.#exact?.meet(clock[0])) this.#goesExact = true;
-  }
-
-  /**
-   * Moves devices on to a cycle. A device without work has no time of its own: what a hart gives it to do starts when
-   * the hart says so, though other harts may be ahead.
-   */
-  #advanceDevices(cycle: number): void {
-    const { devices, setCycle } = this.#parts, times = this.#deviceTimes;
-    for (let i = 0; i < devices.length; i++) {
-      const device = devices[i];
-      while (device.busy() && times[i] < cycle) {
-        setCycle(times[i]);
-        device.tick(times[i]++);
-      }
-      if (!device.busy()) times[i] = cycle;
-    }
   }
 }

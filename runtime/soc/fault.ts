@@ -1,6 +1,8 @@
 // How a guest's run ends when it goes wrong: an error that says which hart did what, where.
 
 import { AttoflowError } from "../../targets/errors.ts";
+import { causeName } from "../hart/control.ts";
+import type { MemoryMap } from "./memory_map.ts";
 
 /** Where a guest went wrong. */
 export interface FaultPlace {
@@ -46,4 +48,15 @@ function describe({ hart, pc, cycle, symbol, instruction }: FaultPlace): string 
   if (instruction) parts.push(instruction);
   parts.push(`cycle ${cycle}`);
   return parts.join(", ");
+}
+
+/** Why nobody would handle a trap: undefined if the program's handler at `vector` does. */
+export function unhandledTrap(map: MemoryMap, vector: number, pc: number, cause: number): string | undefined {
+  const handler = map.find(vector), fromRom = map.find(pc)?.kind === "rom";
+  const isOwn = handler !== undefined && handler.kind !== "registers" && handler.kind !== "zero" &&
+    (handler.kind !== "rom" || fromRom);
+  if (vector === 0 || !isOwn) return `traps (${causeName(cause)}), and the program has set no trap handler`;
+  if (cause >= 0 && pc === vector) {
+    return `traps (${causeName(cause)}) in the first instruction of its trap handler`;
+  }
 }

@@ -1,7 +1,12 @@
 // Interrupt lines on their way to the harts: who raises one says in which cycle the hart sees it.
 
-import type { Control } from "../hart/control.ts";
+import { type Control, interrupts } from "../hart/control.ts";
 import type { Pipeline } from "../hart/pipeline.ts";
+
+/** From the grant of a store to an interrupt register to the first instruction after a wfi (section 8, rule 10). */
+const interruptCycles = 6;
+/** From the accelerator's event to the hart: no bus is in between. */
+const eventCycles = 1;
 
 interface Change {
   readonly cycle: number;
@@ -26,6 +31,26 @@ export class InterruptLines {
   constructor(control: Control, pipeline: () => HartsOfLines) {
     this.#control = control;
     this.#pipeline = pipeline;
+  }
+
+  /** A store granted in a cycle changes the cluster interrupt of the harts in a mask. */
+  cluster(mask: number, high: boolean, cycle: number): void {
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      this.schedule(31 - Math.clz32(rest & -rest), interrupts.cluster, high, cycle + interruptCycles);
+    }
+  }
+
+  /** The accelerator wakes a hart. */
+  event(hart: number, cycle: number): void {
+    this.schedule(hart, interrupts.cluster, true, cycle + eventCycles);
+  }
+
+  /** A store granted in a cycle changes the software interrupt of a hart, or the CLINT's clock its timer interrupt. */
+  clint(hart: number, line: "software" | "timer", high: boolean, cycle: number): void {
+    const isTimer = line === "timer";
+    const bit = isTimer ? interrupts.machineTimer : interrupts.machineSoftware;
+    if (isTimer && (this.#control.pending(hart) >>> bit & 1) === Number(high)) return;
+    this.schedule(hart, bit, high, isTimer ? cycle : cycle + interruptCycles);
   }
 
   /** Lets a hart see its line `line` (a bit of mip) change in `cycle`. */

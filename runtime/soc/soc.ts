@@ -6,9 +6,8 @@ import { Dma } from "../../targets/engines/dma/device.ts";
 import { hartCount, memoryOf, peripheralOf } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import { CodeCache } from "../hart/code.ts";
-import { causeName, Control, interrupts } from "../hart/control.ts";
+import { Control } from "../hart/control.ts";
 import { disassemble } from "../hart/disassemble.ts";
-import type { TransferAction } from "../hart/instructions.ts";
 import { InstructionCache } from "../hart/instruction_cache.ts";
 import { LoadStoreUnits } from "../hart/load_store.ts";
 import { OffloadUnits } from "../hart/offload.ts";
@@ -19,31 +18,32 @@ import { WriteBack } from "../hart/write_back.ts";
 import { describeAddress } from "../image/symbols.ts";
 import type { Image } from "../image/types.ts";
 import { MemoryAccess } from "./access.ts";
-import { bootRom } from "./boot_rom.ts";
+import { bootFromRom } from "./boot_rom.ts";
 import { type Counters, readCounters } from "./counters.ts";
+import { CycleClock } from "./cycle_clock.ts";
 import { ClusterRegisters, entryScratch } from "./cluster_registers.ts";
 import type { Accelerator, AcceleratorContext } from "./device.ts";
 import type { RunOptions, RunResult, SocOptions } from "./options.ts";
 import type { EngineParts, HartEngine, Ticking } from "./engine.ts";
-import { GuestFault } from "./fault.ts";
+import { fetchedCode } from "./fetched_code.ts";
+import { GuestFault, unhandledTrap } from "./fault.ts";
 import { HostAccess } from "./host_access.ts";
 import { serveHtif } from "./htif.ts";
 import { InterruptLines } from "./interrupts.ts";
-import { MemoryMap, type Region } from "./memory_map.ts";
+import { MemoryMap } from "./memory_map.ts";
 import { NarrowPath } from "./narrow_path.ts";
-import { type SocObserver, takeObservedTurn } from "./observer.ts";
+import type { SocObserver } from "./observer.ts";
 import { Clint, Finisher, Uart } from "./peripherals.ts";
 import { type HartStatistics, hartStatistics, metricOf } from "./statistics.ts";
 import { Tcdm } from "./tcdm.ts";
 import { TestBench, testBenchBase, testBenchSize } from "./test_bench.ts";
 import { WideBus } from "./wide_bus.ts";
+import { transfer } from "./xdma.ts";
 
 export type { RunOptions, RunResult, SocOptions } from "./options.ts";
 
-/** From the grant of a store to an interrupt register to the first instruction after a wfi (section 8, rule 10). */
-const interruptCycles = 6;
-/** From the accelerator's event to the hart: no bus is in between. */
-const eventCycles = 1;
+/** A mask of all harts. */
+const allOf = (harts: number) => harts >= 32 ? -1 : (1 << harts) - 1;
 /** In place of the address that ended a run: an observer has ended it. */
 const stopped = -1;
 
@@ -70,9 +70,9 @@ export class Soc {
   readonly #bench: TestBench | undefined;
   readonly #host: HostAccess;
   readonly #console: (text: Uint8Array) => void;
+  readonly #clock: CycleClock;
   readonly #observer: SocObserver | undefined;
 
-  #cycle = 0;
   #image: Image | undefined;
   #exitCode: number | undefined;
   #stop: number | undefined;
@@ -98,9 +98,12 @@ export class Soc {
     this.#state = new HartState(harts, engine?.registers(harts));
     this.#loadStore = new LoadStoreUnits(harts, map.regions);
     this.#offload = new OffloadUnits(harts, core.multiplier === "shared");
-    this.#code = new CodeCache(this.#codeSource(), core.instructionCache?.lineBytes ?? 64);
+    this.#code = new CodeCache(
+      fetchedCode(map, () => this.#access, engine),
+      core.instructionCache?.lineBytes ?? 64,
+    );
     this.#access = new MemoryAccess(this.#state, this.#loadStore, map, engine ?? this.#code);
-    this.#host = new HostAccess(map, this.#access, () => this.#cycle, target.name);
+    this.#host = new HostAccess(map, this.#access, () => this.#clock.cycle, target.name);
     const dmaHart = target.harts.dma ? harts - 1 : -1;
     this.#control = new Control(this.#state, core.csrs, dmaHart);
     this.#lines = new InterruptLines(this.#control, () => engine ?? this.#pipeline);
@@ -117,7 +120,10 @@ export class Soc {
     const environment: HartEnvironment = {
       find: (address) => map.find(address),
       checkTrap: (hart, cause, pc) => this.#checkTrap(hart, cause, pc),
-      transfer: (hart, action, a, b, cycle) => this.#transfer(hart, action, a, b, cycle),
+      transfer: (hart, action, a, b, cycle) =>
+        this.#dma
+          ? transfer(this.#dma, action, a, b, cycle)
+          : this.#fail("uses Xdma, and the target has no DMA engine", hart),
       fail: (hart, what) => this.#fail(what, hart),
     };
     const parts = {
@@ -166,13 +172,28 @@ export class Soc {
           add(new Finisher(exit), true);
           break;
         case "clint":
-          add(this.#clint = new Clint(harts, size, (...change) => this.#clintLine(...change)), true);
+          add(this.#clint = new Clint(harts, size, (...change) => this.#lines.clint(...change)), true);
       }
     }
     if (options.testbench) {
       this.#bench = new TestBench(send, exit, this.#tcdm);
       map.addRegisters("test bench", testBenchBase, testBenchSize, this.#bench, true);
     }
+    this.#clock = new CycleClock({
+      ...parts,
+      cache: this.#cache,
+      pipeline: this.#pipeline,
+      tcdm: this.#tcdm,
+      narrow: this.#narrow,
+      lines: this.#lines,
+      clint: this.#clint,
+      dma: this.#dma,
+      accelerator: this.#accelerator,
+      bench: this.#bench,
+      observer,
+      ended: () => this.#isOver,
+      deadlock: () => this.#deadlock(),
+    });
     engine?.attach(this.#engineParts());
     observer?.attach({
       ...parts,
@@ -181,7 +202,7 @@ export class Soc {
       access: this.#access,
       dma: this.#dma,
       accelerator: this.#accelerator,
-      now: () => this.#cycle,
+      now: () => this.#clock.cycle,
       stop: () => this.#stop ??= stopped,
     });
   }
@@ -202,10 +223,9 @@ export class Soc {
         resume: (hart, cycle) => pipeline.resume(hart, cycle),
         interruptChanged: (hart, cycle) => pipeline.interruptChanged(hart, cycle),
         run: (cycle, end, devicesFrom) => {
-          this.#cycle = cycle;
-          pipeline.limit = end;
-          this.#clock(end, devicesFrom);
-          return this.#cycle;
+          this.#clock.cycle = cycle;
+          this.#clock.run(end, devicesFrom);
+          return this.#clock.cycle;
         },
       },
       access: this.#access,
@@ -217,28 +237,9 @@ export class Soc {
       clint: this.#clint,
       dma,
       devices,
-      setCycle: (cycle) => this.#cycle = cycle,
-      ended: () => this.#exitCode !== undefined || this.#stop !== undefined,
+      setCycle: (cycle) => this.#clock.cycle = cycle,
+      ended: () => this.#isOver,
       deadlock: () => this.#deadlock(),
-    };
-  }
-
-  #codeSource() {
-    const noted = new Uint8Array(2 ** 20);
-    const isCode = (region: Region | undefined) =>
-      region !== undefined && (region.kind === "memory" || region.kind === "tcdm" || region.kind === "rom");
-    return {
-      fetch: (address: number): number | undefined => {
-        const region = this.#map.find(address);
-        if (!isCode(region)) return undefined;
-        if (noted[address >>> 12] === 0) {
-          noted[address >>> 12] = 1;
-          this.#access.noteCode(address);
-        }
-        this.#engine?.decoded(address);
-        return region!.words[((address >>> 0) - region!.base) >>> 2];
-      },
-      cacheable: (address: number): boolean => this.#map.find(address)?.kind === "memory",
     };
   }
 
@@ -246,12 +247,8 @@ export class Soc {
     return {
       metric: (metric: number, hart: number, cycle: number) =>
         metricOf(metric, hart, cycle, this.#state, this.#tcdm, this.#dma, this.#cache),
-      interrupt: (mask: number, raise: boolean, cycle: number) => {
-        for (let hart = 0; hart < this.#state.count; hart++) {
-          if ((mask >>> hart & 1) === 0) continue;
-          this.#lines.schedule(hart, interrupts.cluster, raise, cycle + interruptCycles);
-        }
-      },
+      interrupt: (mask: number, raise: boolean, cycle: number) =>
+        this.#lines.cluster(mask & allOf(this.#state.count), raise, cycle),
       setPrefetching: (on: boolean) => {
         if (this.#cache) this.#cache.prefetching = on;
       },
@@ -261,46 +258,18 @@ export class Soc {
   #acceleratorContext(name: string, port: Tcdm): AcceleratorContext {
     return {
       port,
-      raise: (hart) => this.#lines.schedule(hart, interrupts.cluster, true, this.#cycle + eventCycles),
+      raise: (hart) => this.#lines.event(hart, this.#clock.cycle),
       fail: (message) => this.#fail(`${name}: ${message}`, undefined),
     };
   }
 
-  #clintLine(hart: number, line: "software" | "timer", high: boolean, cycle: number): void {
-    const timer = line === "timer";
-    const bit = timer ? interrupts.machineTimer : interrupts.machineSoftware;
-    if (timer && (this.#control.pending(hart) >>> bit & 1) === Number(high)) return;
-    this.#lines.schedule(hart, bit, high, timer ? cycle : cycle + interruptCycles);
-  }
-
-  #transfer(hart: number, action: TransferAction, a: number, b: number, cycle: number): number | undefined {
-    const dma = this.#dma;
-    if (!dma) return this.#fail("uses Xdma, and the target has no DMA engine", hart);
-    switch (action) {
-      case "source":
-        dma.setSource(a, b);
-        return 0;
-      case "destination":
-        dma.setDestination(a, b);
-        return 0;
-      case "stride":
-        dma.setStrides(a, b);
-        return 0;
-      case "repeat":
-        dma.setRows(a);
-        return 0;
-      case "user":
-        return 0;
-      case "copy":
-        return dma.start(a, b, cycle);
-      case "status":
-        return dma.status(b, cycle);
-    }
-  }
-
   /** Cycles since reset. */
   get cycle(): number {
-    return this.#cycle;
+    return this.#clock.cycle;
+  }
+
+  get #isOver(): boolean {
+    return this.#exitCode !== undefined || this.#stop !== undefined;
   }
 
   /**
@@ -311,42 +280,24 @@ export class Soc {
   load(image: Image): void {
     this.#image = image;
     this.#host.load(image);
-    this.#boot(image.entry);
+    this.#state.pc.fill(image.entry);
+    if (this.target.boot === "cluster-rom" && this.#cluster) this.#bootCluster(this.#cluster, image.entry);
     const [tohost, fromhost] = ["tohost", "fromhost"].map((name) =>
       image.symbols.find((symbol) => symbol.name === name && symbol.kind !== "function")?.address
     );
     this.#engine?.loaded(image);
-    if (tohost !== undefined) this.#access.watch(tohost, () => this.#htif(tohost, fromhost));
+    if (tohost === undefined) return;
+    const host = { memory: this.#host, print: this.#console, exit: (code: number) => this.#exit(code) };
+    this.#access.watch(tohost, () => serveHtif(host, tohost, fromhost));
   }
 
-  #boot(entry: number): void {
-    const { pc, registers, count } = this.#state;
-    pc.fill(entry);
-    const cluster = peripheralOf(this.target, "cluster");
+  #bootCluster(cluster: ClusterRegisters, entry: number): void {
+    const registers = peripheralOf(this.target, "cluster");
     const rom = this.target.memories.find((memory) => memory.role === "rom");
-    if (this.target.boot !== "cluster-rom" || !cluster || !rom || !this.#cluster) return;
-    const program = bootRom(cluster.base + entryScratch);
-    const base = rom.alias ?? rom.base;
-    this.#map.find(base)!.words.set(program.words);
-    this.#cluster.writeUint32(entryScratch, entry, -1, 0);
-    for (let hart = 0; hart < count; hart++) {
-      this.#control.bootFromRom(hart, base + program.handler);
-      this.#control.setLine(hart, interrupts.cluster, true);
-      registers[hart * 64 + 1] = base + program.returned;
-      registers[hart * 64 + 5] = entry;
-    }
-  }
-
-  #htif(tohost: number, fromhost: number | undefined): void {
-    serveHtif(
-      {
-        memory: this.#host,
-        print: (bytes) => this.#console(bytes),
-        exit: (code) => this.#exit(code),
-      },
-      tohost,
-      fromhost,
-    );
+    if (!registers || !rom) return;
+    const base = rom.alias ?? rom.base, { words } = this.#map.find(base)!;
+    cluster.writeUint32(entryScratch, entry, -1, 0);
+    bootFromRom(words, base, registers.base + entryScratch, entry, this.#state, this.#control);
   }
 
   #exit(code: number): void {
@@ -359,19 +310,18 @@ export class Soc {
    * @throws {GuestFault} if the program does what it must not, or nothing can ever happen again
    */
   run(options: RunOptions = {}): RunResult {
-    const end = this.#cycle + (options.maxCycles ?? Infinity);
+    const end = this.#clock.cycle + (options.maxCycles ?? Infinity);
     this.#stop = undefined;
     const unwatch = (options.stopOnWrite ?? []).map((address) =>
       this.#access.watch(address, (word) => this.#stop ??= word)
     );
-    this.#pipeline.limit = end;
     try {
-      if (this.#engine) this.#cycle = this.#engine.run(this.#cycle, end);
-      else this.#clock(end);
+      if (this.#engine) this.#clock.cycle = this.#engine.run(this.#clock.cycle, end);
+      else this.#clock.run(end);
     } finally {
       for (const stop of unwatch) stop();
     }
-    const cycle = this.#cycle;
+    const cycle = this.#clock.cycle;
     if (this.#exitCode !== undefined) return { reason: "exit", exitCode: this.#exitCode, cycle };
     if (this.#stop !== undefined && this.#stop !== stopped) {
       return { reason: "write", address: this.#stop, cycle };
@@ -380,51 +330,6 @@ export class Soc {
       this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, 0);
     }
     return { reason: "limit", cycle };
-  }
-
-  /** One turn a cycle; cycles in which nobody does anything are skipped. Devices have come to `devicesFrom`. */
-  #clock(end: number, devicesFrom = 0): void {
-    const { wake, count } = this.#state;
-    const loadStore = this.#loadStore,
-      offload = this.#offload,
-      cache = this.#cache,
-      pipeline = this.#pipeline;
-    const lines = this.#lines, dma = this.#dma, accelerator = this.#accelerator, bench = this.#bench;
-    const observer = this.#observer;
-    let cycle = this.#cycle;
-    while (cycle < end && this.#exitCode === undefined && this.#stop === undefined) {
-      this.#cycle = cycle;
-      if (this.#clint !== undefined && this.#clint.next <= cycle) this.#clint.update(cycle);
-      if (lines.next <= cycle) lines.apply(cycle);
-      if (cycle >= devicesFrom) {
-        if (dma !== undefined && dma.active) dma.tick(cycle);
-        if (accelerator !== undefined && accelerator.busy) accelerator.tick(cycle);
-        if (bench !== undefined && bench.busy) bench.tick(cycle);
-      }
-
-      if (observer === undefined) pipeline.advance(cycle);
-      else takeObservedTurn(observer, pipeline, cycle);
-      if (loadStore.tcdmRequests !== 0) this.#tcdm!.arbitrate(cycle);
-      if (loadStore.outsideRequests !== 0) this.#narrow.arbitrate(cycle);
-      loadStore.fresh = 0;
-      if (offload.requests !== 0) offload.arbitrate(cycle);
-      if (cache !== undefined && cache.requests !== 0) cache.arbitrate(cycle);
-
-      const busy = (loadStore.tcdmRequests | loadStore.outsideRequests | offload.requests) !== 0 ||
-        (cache !== undefined && cache.requests !== 0) || (dma !== undefined && dma.active) ||
-        (accelerator !== undefined && accelerator.busy) || (bench !== undefined && bench.busy);
-      cycle++;
-      if (busy || this.#exitCode !== undefined || this.#stop !== undefined) continue;
-      let next = Infinity;
-      for (let hart = 0; hart < count; hart++) if (wake[hart] < next) next = wake[hart];
-      if (lines.next < next) next = lines.next;
-      if (this.#clint !== undefined && this.#clint.next < next) next = this.#clint.next;
-      if (next > cycle) {
-        if (next === Infinity) this.#deadlock();
-        cycle = Math.min(next, end);
-      }
-    }
-    this.#cycle = cycle;
   }
 
   #deadlock(): never {
@@ -440,7 +345,7 @@ export class Soc {
 
   /** What each hart has done so far. */
   statistics(): HartStatistics[] {
-    return hartStatistics(this.#state, this.#cycle, (pc) => describeAddress(this.#image, pc));
+    return hartStatistics(this.#state, this.#clock.cycle, (pc) => describeAddress(this.#image, pc));
   }
 
   /** Calls `watcher` on each write by a hart or device that touches the word at an address, after it is done. */
@@ -460,33 +365,24 @@ export class Soc {
       narrow: this.#narrow,
       dma: this.#dma,
       accelerator: this.#accelerator,
-    }, this.#cycle);
+    }, this.#clock.cycle);
   }
 
   #checkTrap(hart: number, cause: number, pc: number): void {
-    const vector = this.#control.mtvec[hart] & ~3;
-    const handler = this.#map.find(vector);
-    const fromRom = this.#map.find(pc)?.kind === "rom";
-    const own = handler !== undefined && handler.kind !== "registers" && handler.kind !== "zero" &&
-      (handler.kind !== "rom" || fromRom);
-    if (vector === 0 || !own) {
-      this.#fail(`traps (${causeName(cause)}), and the program has set no trap handler`, hart, cause);
-    }
-    if (cause >= 0 && pc === vector) {
-      this.#fail(`traps (${causeName(cause)}) in the first instruction of its trap handler`, hart, cause);
-    }
+    const problem = unhandledTrap(this.#map, this.#control.mtvec[hart] & ~3, pc, cause);
+    if (problem !== undefined) this.#fail(problem, hart, cause);
     this.#observer?.trap?.(hart, cause, pc);
   }
 
   #fail(what: string, hart: number | undefined, trapCause?: number): never {
-    if (hart === undefined) throw new GuestFault(what, { cycle: this.#cycle });
+    if (hart === undefined) throw new GuestFault(what, { cycle: this.#clock.cycle });
     const pc = this.#state.pc[hart] >>> 0;
     const word = this.#map.find(pc)?.words[(pc - this.#map.find(pc)!.base) >>> 2];
     throw new GuestFault(what, {
       hart,
       pc,
       trapCause,
-      cycle: this.#cycle,
+      cycle: this.#clock.cycle,
       symbol: describeAddress(this.#image, pc),
       instruction: word === undefined ? undefined : disassemble(word, pc),
     });
