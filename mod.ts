@@ -62,6 +62,7 @@ export { EmulatorTransport } from "./runtime/host/emulator.ts";
 export { openSession, type SessionOptions } from "./runtime/host/open.ts";
 export type { InferenceOptions, InferenceResult, Session } from "./runtime/host/session.ts";
 export type { Elements, ResultTensor } from "./runtime/host/tensors.ts";
+export type { CacheChoice, Timing } from "./runtime/host/timing.ts";
 export type { Transport, Wake } from "./runtime/host/transport.ts";
 export { type Counters, countersBetween, energyEventsOf, sumOfCounters } from "./runtime/soc/counters.ts";
 export { type NpyArray, readNpz, writeNpz } from "./runtime/validate/npz.ts";
