@@ -85,7 +85,16 @@ Deno.test("RequantizedProductSum: its interval, its multiply-accumulates, and op
 });
 
 /** GELU at a scale of 1/32 for input and output, its sign changed. */
-const negatedGelu = { b: -80, one: 7091, mul: -148, add: 0, shift: 20, signed: true, levels: 256 };
+const negatedGelu = {
+  b: -80,
+  one: 7091,
+  mul: -148,
+  add: 0,
+  shift: 20,
+  signed: true,
+  levels: 256,
+  negated: false,
+};
 
 Deno.test("RequantizedProductSum: GELU behind the requantisation, by hand", () => {
   const { values } = apply("RequantizedProductSum", [
@@ -114,6 +123,8 @@ Deno.test("GELU of networks in constants of ITA: equal for all inputs, or why no
   assert.match(reason({ mul: -4001, shift: 20 }), /no multiplier of 8 bits/);
   assert.match(reason({ add: 300 * 2 ** 20, levels: 1024 }), /is 300 at 0/);
   assert.ok("gelu" in translated({ add: 5 * 2 ** 20 }));
+  assert.ok("gelu" in translated({ mul: 148, negated: true }));
+  assert.match(reason({ negated: true }), /opposite sign/);
 });
 
 Deno.test("random sums, with tiles that are zero: what the operator says", async () => {
@@ -394,7 +405,11 @@ Deno.test("pack-terms: narrow operands side by side, where that saves tiles", as
 });
 
 Deno.test("fuse-gelu: behind products and sums, where ITA has the function", async () => {
-  const left = async (build: (s: Sketch) => Tensor, mul = -148) => {
+  const left = async (
+    build: (s: Sketch) => Tensor,
+    mul = -148,
+    behind: (s: Sketch, y: Tensor) => Tensor[] = (_, y) => [y],
+  ) => {
     const s = new Sketch();
     const gelu = s.builder.append({
       operator: "iGELU",
@@ -410,7 +425,7 @@ Deno.test("fuse-gelu: behind products and sums, where ITA has the function", asy
       attributes,
       name: "out",
     });
-    return await rewritten(s.finish(y));
+    return await rewritten(s.finish(...behind(s, y)));
   };
   const product = (s: Sketch) => s.requant(s.layer(s.input([30, 20])));
   const sum = (s: Sketch) => s.requant(s.apply("Add", s.layer(s.input([30, 20])), s.input([30, 40])));
@@ -420,6 +435,32 @@ Deno.test("fuse-gelu: behind products and sums, where ITA has the function", asy
   const positive = await left(product, 148);
   assert.equal(positive.operators[0], "RequantizedMatMul");
   assert.deepEqual(new Set(positive.notes), new Set(["ITA's GELU gives results of the opposite sign"]));
+  // Products behind it can take the other sign into their weights, if nobody else looks.
+  const layer = (s: Sketch, y: Tensor) => {
+    const values = Int8Array.from({ length: 40 * 40 }, () => s.random.integer(-127, 127));
+    return s.apply("MatMul", y, s.builder.constant("v", [40, 40], values));
+  };
+  const turned = await left(product, 148, (s, y) => [
+    s.requant(layer(s, y)),
+    s.requant(s.apply("Add", layer(s, y), s.input([30, 40]))),
+    s.requant(
+      s.apply("Add", s.apply("Mul", y, s.builder.constant("d", [1], [-99])), layer(s, s.input([30, 40]))),
+    ),
+  ]);
+  const [first, ...readers] = turned.operators;
+  assert.equal(first, "RequantizedProductSum");
+  assert.deepEqual(readers.toSorted(), [
+    "RequantizedMatMul",
+    "RequantizedProductSum",
+    "RequantizedProductSum",
+  ]);
+  assert.deepEqual(turned.notes, []);
+  const watched = await left(product, 148, (s, y) => [s.requant(layer(s, y)), y]);
+  assert.equal(watched.operators.includes("RequantizedProductSum"), false);
+  const lowest = await left(product, 148, (s, y) => [
+    s.requant(s.apply("MatMul", y, s.builder.constant("v", [40, 1], new Int8Array(40).fill(-128)))),
+  ]);
+  assert.equal(lowest.operators.includes("RequantizedProductSum"), false);
   const clipped = await left((s) => s.apply("Relu", product(s)));
   assert.match(clipped.notes[0], /clipped at 0 in front of GELU/);
 });

@@ -57,6 +57,8 @@ export const geluAttributes = z.strictObject({
   shift: z.number().int().min(0).max(largestShift),
   signed: requantFields.signed,
   levels: requantFields.levels,
+  /** Whether the result is negated at last. */
+  negated: z.boolean().default(false),
 });
 
 /** Parsed {@link geluAttributes}. */
@@ -64,8 +66,9 @@ export type GeluAttributes = z.output<typeof geluAttributes>;
 
 /** What {@link geluAttributes} make of an element. */
 export function requantizedGelu(x: number, gelu: GeluAttributes): number {
-  const { mul, add, shift } = gelu;
-  return requantize(Math.imul(x, geluFactor(x, gelu)), mul, add, shift, requantLimits(gelu));
+  const { mul, add, shift, negated } = gelu;
+  const y = requantize(Math.imul(x, geluFactor(x, gelu)), mul, add, shift, requantLimits(gelu));
+  return negated ? -y + 0 : y;
 }
 
 /**
@@ -156,7 +159,9 @@ export const requantizedProductSum = defineOperator({
     const range = requantRange(integerType(shape, sum).range, constants);
     const { gelu } = attributes;
     if (!gelu) return [integerType(shape, range)];
-    return [integerType(shape, mapRange((x) => requantizedGelu(x, gelu), range, requantLimits(gelu)))];
+    const { min, max } = requantLimits(gelu);
+    const widest = gelu.negated ? { min: -max, max: -min } : { min, max };
+    return [integerType(shape, mapRange((x) => requantizedGelu(x, gelu), range, widest))];
   },
   evaluate(inputs, attributes, [output]) {
     const accumulators = new Int32Array(elementCount(output.shape));

@@ -128,10 +128,20 @@ function sumModel(random: Random): Model {
   if (random.chance(0.3)) {
     y = apply("Relu", [y]);
   } else if (random.chance(0.4)) {
-    // GELU at a scale of 1/32, its sign changed: ITA has that.
-    const constants = [builder.parameter("gm", [1], [-148]), builder.parameter("ga", [1], [0])];
-    const gelu = apply("iGELU", [y], { b: -80, one: 7091 });
-    y = apply("RequantShift", [gelu, ...constants], { axis: -1, shift: 20, signed: true, levels: 256 });
+    // GELU at a scale of 1/32. ITA has it with the sign changed; a layer behind it can take care of that.
+    const sign = random.pick([-1, 1]);
+    const attributes = { axis: -1, shift: 20, signed: true, levels: 256 };
+    const requant = (x: Tensor, mul: number) =>
+      apply("RequantShift", [
+        x,
+        builder.parameter("gm", [1], [mul]),
+        builder.parameter("ga", [1], [0]),
+      ], attributes);
+    y = requant(apply("iGELU", [y], { b: -80, one: 7091 }), 148 * sign);
+    if (sign > 0) {
+      const data = Int8Array.from({ length: columns * 70 }, () => random.integer(-127, 127));
+      y = requant(apply("MatMul", [y, builder.constant("v", [columns, 70], data)]), 190);
+    }
   }
   return builder.finish("sum", inputs.map(({ name }) => name), [y.name]);
 }

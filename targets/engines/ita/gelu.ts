@@ -12,6 +12,8 @@ export interface NetworkGelu {
   readonly shift: number;
   readonly signed: boolean;
   readonly levels: number;
+  /** Whether the result is negated at last. */
+  readonly negated: boolean;
 }
 
 /** Constants of the activation unit (ita.md, section 8.3). */
@@ -33,11 +35,11 @@ const known = new Map<string, Translation>();
  * Constants that give the network's result for every input of 8 bits.
  *
  * ITA's polynomial is that of the network with c = -one, but for its sign and a factor of two: v = -2·iGELU, rounding
- * aside. So it serves networks that negate in the requantisation and take care of the sign behind it.
+ * aside. So it serves where the result is negated, by the requantisation or by whoever takes care of the sign behind it.
  */
 export function translateGelu(gelu: NetworkGelu): Translation {
-  const { b, one, mul, add, shift, signed, levels } = gelu;
-  const key = [b, one, mul, add, shift, signed, levels].join();
+  const { b, one, mul, add, shift, signed, levels, negated } = gelu;
+  const key = [b, one, mul, add, shift, signed, levels, negated].join();
   const found = known.get(key) ?? translate(gelu);
   known.set(key, found);
   return found;
@@ -48,8 +50,11 @@ function translate(network: NetworkGelu): Translation {
   if (b < s16.min || one > -s16.min || one < -s16.max) {
     return { reason: `GELU's constants ${b} and ${one} do not fit ITA's 16 bits` };
   }
-  if (network.mul > 0) return { reason: "ITA's GELU gives results of the opposite sign" };
-  const wanted = Array.from({ length: 256 }, (_, i) => resultOf(i - 128, network));
+  if ((network.mul > 0) !== network.negated) {
+    return { reason: "ITA's GELU gives results of the opposite sign" };
+  }
+  const sign = network.negated ? -1 : 1;
+  const wanted = Array.from({ length: 256 }, (_, i) => sign * resultOf(i - 128, network) + 0);
   // Inputs that tell most candidates from the right one come first.
   const inputs = Array.from({ length: 256 }, (_, i) => i - 128).sort((x, y) => Math.abs(y) - Math.abs(x));
   // At 0 both polynomials are 0: what comes out is what is added.
