@@ -196,6 +196,6 @@ export function kernelWorkloads(): KernelWorkload[] {
     transpose("transpose int8 128 x 192", [1, 128, 192, 1]),
     transpose("transpose int8 257 x 64", [1, 257, 64, 1]),
     transpose("heads, 64 x 6 x 64", [1, 64, 6, 64]),
-    transpose("patches of 14 x 14", [3, 14, 16, 14]),
+    transpose("patches, rows of 14", [42, 14, 3, 14]),
   ];
 }

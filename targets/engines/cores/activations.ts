@@ -93,7 +93,7 @@ export const lookupSumMapping: Mapping = {
       tables: [...tables, { field: "table", data: Uint8Array.from(table!.data!, (value) => value & 0xff) }],
       parameters: { count, first: first - terms[0].base - terms[1].base },
       macs: 0,
-      cycles: estimateCycles({ instructions: count * [6.9, 8.9, 10.9][tables.length] }, target),
+      cycles: estimateCycles({ instructions: count * [7.6, 9.6, 11.7][tables.length] }, target),
     };
   },
 };

@@ -70,6 +70,6 @@ export function columnsCall(
       high,
     },
     macs: 0,
-    cycles: estimateCycles({ instructions: count * 10.4, products: count }, target),
+    cycles: estimateCycles({ instructions: count * 9.6, products: count }, target),
   };
 }

@@ -6,10 +6,11 @@ import { integerDivMapping, trueIntegerDivMapping } from "./divisions.ts";
 import { addMapping, clipMapping, mulMapping, reluMapping, subMapping } from "./elementwise.ts";
 import { matmulMapping } from "./matmul.ts";
 import { concatMapping, gatherMapping, padMapping, sliceMapping, transposeMapping } from "./moves.ts";
+import { noNormMapping, normMapping } from "./norms.ts";
 import { dequantMapping, quantMapping } from "./quant.ts";
 import { reduceMeanMapping, reduceSumMapping } from "./reduce.ts";
 import { requantShiftMapping } from "./requant_shift.ts";
-import { itaMaxMapping, noNormMapping, normMapping, softmaxMapping } from "./rows.ts";
+import { itaMaxMapping, softmaxMapping } from "./rows.ts";
 import { convMapping, maxPoolMapping } from "./windows.ts";
 
 /** The worker cores: C kernels for every operator of the dialect. */

@@ -1,10 +1,10 @@
 // Operators that move elements, on the worker cores: Transpose, Slice, Concat, Pad, Gather (kernels/copy.c).
 // Elements of 4 bytes may be float32: they are moved as words.
 
-import { elementCount, type Tensor } from "../../../src/model/types.ts";
+import { bytesPerElement, elementCount, type Tensor } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
-import { denseStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
+import { denseStrides, mergeAxes, numbered, type Walk, walkAxes } from "./boxes.ts";
 import { estimateCycles, typeCode } from "./kernel_types.ts";
 
 const allAxes = ({ outputs: [y] }: NodeView) => y.shape.map((_, axis) => ({ axis, granule: 1 }));
@@ -24,6 +24,10 @@ function stridedCopy(
   target: Target,
 ): KernelCall {
   const walk = mergeAxes(box.shape, [strides]);
+  const rows = elementCount(box.shape) / (walk.extents[0] || 1);
+  if (walk.strides[0][0] === 1 && x!.dtype === y.dtype && rows >= target.harts.workers) {
+    return rowCopy(box, part, walk, offset * bytesPerElement[y.dtype], bytesPerElement[y.dtype], target);
+  }
   return {
     kernel: "copy_strided",
     source: "copy.c",
@@ -40,10 +44,43 @@ function stridedCopy(
     cycles: moveCycles(
       elementCount(box.shape),
       walk.extents[0] ?? 1,
-      walk.strides[0][0] === 1 ? 2.5 : 5,
-      60,
+      4,
+      82,
       target,
     ),
+  };
+}
+
+/** kernels/copy.c, copy_rows: the innermost axis of the walk is a row of bytes. Elements take `size` bytes each. */
+function rowCopy(
+  box: Box,
+  part: Box,
+  { extents: [row, ...extents], strides: [[, ...strides]] }: Walk,
+  offset: number,
+  size: number,
+  target: Target,
+): KernelCall {
+  const run = row * size;
+  const steps = strides.map((stride) => stride * size);
+  const unit = [4, 2, 1].find((bytes) => [run, offset, ...steps].every((value) => value % bytes === 0))!;
+  const rows = elementCount(box.shape) / row;
+  const rest = [0, 5, 7, 7][(run / unit) % 4];
+  return {
+    kernel: "copy_rows",
+    source: "copy.c",
+    reads: [{ field: "x", input: 0, box: part }],
+    writes: [{ field: "y", output: 0, box }],
+    parameters: {
+      run,
+      offset,
+      ...numbered("extent", extents, walkAxes, 1),
+      ...numbered("stride", steps, walkAxes, 0),
+    },
+    macs: 0,
+    cycles: estimateCycles({
+      instructions: rows * ((unit === 4 ? 3.6 : 2.7) * run / unit + rest + 14) +
+        rows / (extents[0] ?? 1) * 60,
+    }, target),
   };
 }
 

@@ -53,7 +53,7 @@ export const requantShiftMapping: Mapping = {
       },
       macs: 0,
       cycles: estimateCycles({
-        instructions: count * (inner === 1 ? 44 : (wide ? 24 : 9.5) + 40 / inner),
+        instructions: count * (inner === 1 ? 44 : (wide ? 24 : 8.4) + 40 / inner),
         products: count * (wide ? 2 : 1),
       }, target),
     };

@@ -103,6 +103,85 @@ void copy_strided(const struct copy_strided_args *args, uint32_t core, uint32_t 
     }
 }
 
+/** `rows` rows of `run` elements, `stride` apart in x. What a row leaves of eight goes by four, two and one. */
+#define DEFINE_ROWS(name, type)                                                                                \
+    static void name(const uint8_t *from, int32_t stride, uint8_t *to, int32_t run, int32_t rows)              \
+    {                                                                                                          \
+        type *y = (void *)to;                                                                                  \
+        for (; rows > 0; rows--, from += stride) {                                                             \
+            const type *x = (const void *)from;                                                                \
+            int32_t count = run;                                                                               \
+            for (; count >= 8; count -= 8, x += 8, y += 8) {                                                   \
+                type x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5], x6 = x[6], x7 = x[7];   \
+                STAGE(x0, x1, x2, x3);                                                                         \
+                y[0] = x0;                                                                                     \
+                y[1] = x1;                                                                                     \
+                y[2] = x2;                                                                                     \
+                y[3] = x3;                                                                                     \
+                STAGE(x4, x5, x6, x7);                                                                         \
+                y[4] = x4;                                                                                     \
+                y[5] = x5;                                                                                     \
+                y[6] = x6;                                                                                     \
+                y[7] = x7;                                                                                     \
+            }                                                                                                  \
+            if ((count & 4) != 0) {                                                                            \
+                type x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];                                               \
+                STAGE(x0, x1, x2, x3);                                                                         \
+                y[0] = x0;                                                                                     \
+                y[1] = x1;                                                                                     \
+                y[2] = x2;                                                                                     \
+                y[3] = x3;                                                                                     \
+                x += 4;                                                                                        \
+                y += 4;                                                                                        \
+            }                                                                                                  \
+            if ((count & 3) == 3) {                                                                            \
+                type x0 = x[0], x1 = x[1], x2 = x[2];                                                          \
+                y[0] = x0;                                                                                     \
+                y[1] = x1;                                                                                     \
+                y[2] = x2;                                                                                     \
+            } else if ((count & 2) != 0) {                                                                     \
+                type x0 = x[0], x1 = x[1];                                                                     \
+                y[0] = x0;                                                                                     \
+                y[1] = x1;                                                                                     \
+            } else if ((count & 1) != 0) {                                                                     \
+                y[0] = x[0];                                                                                   \
+            }                                                                                                  \
+            y += count & 3;                                                                                    \
+        }                                                                                                      \
+    }
+
+DEFINE_ROWS(rows_8, uint8_t)
+DEFINE_ROWS(rows_16, uint16_t)
+DEFINE_ROWS(rows_32, uint32_t)
+
+void copy_rows(const struct copy_rows_args *args, uint32_t core, uint32_t cores)
+{
+    struct walk walk = {
+        .extent = {args->extent0, args->extent1, args->extent2, args->extent3, args->extent4, args->extent5},
+        .stride_a = {args->stride0, args->stride1, args->stride2, args->stride3, args->stride4, args->stride5},
+    };
+    const uint8_t *x = args->x + args->offset;
+    uint32_t misfit = (uint32_t)(uintptr_t)x | (uint32_t)(uintptr_t)args->y | (uint32_t)args->run;
+    for (int axis = 0; axis < WALK_AXES; axis++)
+        misfit |= (uint32_t)walk.stride_a[axis];
+    struct span mine = share(walk_count(&walk), core, cores);
+    if (mine.first == mine.end)
+        return;
+    walk_to(&walk, mine.first);
+    for (int32_t at = mine.first; at < mine.end;) {
+        int32_t rows = min_s32(walk.extent[0] - walk.index[0], mine.end - at);
+        uint8_t *y = args->y + at * args->run;
+        if ((misfit & 3) == 0)
+            rows_32(x + walk.a, walk.stride_a[0], y, args->run >> 2, rows);
+        else if ((misfit & 1) == 0)
+            rows_16(x + walk.a, walk.stride_a[0], y, args->run >> 1, rows);
+        else
+            rows_8(x + walk.a, walk.stride_a[0], y, args->run, rows);
+        walk_on(&walk, rows);
+        at += rows;
+    }
+}
+
 void concat(const struct concat_args *args, uint32_t core, uint32_t cores)
 {
     enum { INPUTS = 8 };

@@ -19,6 +19,20 @@ struct copy_strided_args {
 
 void copy_strided(const struct copy_strided_args *args, uint32_t core, uint32_t cores);
 
+/**
+ * Rows of `run` bytes, one behind the other in y and at x + offset + i0 * stride0 + … in x; all in bytes, axis 0 of the
+ * rows innermost. For many rows that are not long.
+ */
+struct copy_rows_args {
+    const uint8_t *x;
+    uint8_t *y;
+    int32_t run, offset;
+    int32_t extent0, extent1, extent2, extent3, extent4, extent5;
+    int32_t stride0, stride1, stride2, stride3, stride4, stride5;
+};
+
+void copy_rows(const struct copy_rows_args *args, uint32_t core, uint32_t cores);
+
 /** y [outer, sum of lengths]: in each row the rows of all inputs, one behind the other. Unused inputs have length 0. */
 struct concat_args {
     const void *x0;
