@@ -71,6 +71,8 @@ export class MemoryAccess {
 
   /** Tells the access of code in the page of an address. */
   noteCode(address: number): void {
+    // Where the page is known, so it is under its other addresses.
+    if ((this.#pageFlags[address >>> 12] & pageHasCode) !== 0) return;
     for (const alias of this.#aliases(address)) this.#pageFlags[alias >>> 12] |= pageHasCode;
   }
 

@@ -78,7 +78,7 @@ export function guestCommand(...options: string[]): string[] {
     "run",
     "--quiet",
     // V8 compiles what has run for long anew. Short runs are over before that pays, and long ones hardly wait for it.
-    "--v8-flags=--wasm-tiering-budget=250000000",
+    "--v8-flags=--wasm-tiering-budget=600000000",
     "--allow-read",
     "--allow-write",
     "--allow-env",

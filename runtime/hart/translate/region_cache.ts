@@ -19,7 +19,7 @@ export interface KeptRegion {
   readonly instructions: number;
 }
 
-/** What is written of a region in front of the bodies. */
+/** What is written of a region in front of the module that holds all. */
 interface Entry extends Omit<KeptRegion, "made"> {
   readonly hints: readonly BranchHint[];
   readonly bytes: number;
@@ -41,34 +41,43 @@ export function touches(spans: readonly Span[], address: number, bytes: number):
   return spans.some(([start, length]) => start < address + bytes && address < start + length);
 }
 
-/** Regions as bytes: the length of a JSON list, the list, the bodies. */
-export function packRegions(regions: readonly KeptRegion[]): Uint8Array {
+/** Regions that were kept together: each of them, and the module that holds all, exported as `f0`, `f1` … */
+export interface KeptRegions {
+  readonly regions: readonly KeptRegion[];
+  readonly module: Uint8Array;
+}
+
+/** Regions as bytes: the length of a JSON list, the list, the module. */
+export function packRegions({ regions, module }: KeptRegions): Uint8Array {
   const entries: Entry[] = regions.map(({ made, ...rest }) => ({
     ...rest,
     hints: made.hints,
     bytes: made.body.length,
   }));
   const head = new TextEncoder().encode(JSON.stringify(entries));
-  const bodies = regions.reduce((sum, { made }) => sum + made.body.length, 0);
-  const bytes = new Uint8Array(4 + head.length + bodies);
+  const bytes = new Uint8Array(4 + head.length + module.length);
   new DataView(bytes.buffer).setUint32(0, head.length, true);
   bytes.set(head, 4);
-  let at = 4 + head.length;
-  for (const { made: { body } } of regions) {
-    bytes.set(body, at);
-    at += body.length;
-  }
+  bytes.set(module, 4 + head.length);
   return bytes;
 }
 
 /** The regions in such bytes, which have been found undamaged. */
-export function unpackRegions(bytes: Uint8Array): KeptRegion[] {
+export function unpackRegions(bytes: Uint8Array): KeptRegions {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
   const entries: Entry[] = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  let at = 4 + length;
-  return entries.map(({ hints, bytes: size, ...rest }) => {
-    const body = bytes.subarray(at, at + size);
-    at += size;
+  const module = bytes.subarray(4 + length);
+  // The bodies end the module, each behind its length.
+  let end = module.length;
+  const regions = entries.toReversed().map(({ hints, bytes: size, ...rest }) => {
+    const start = end - size, body = module.subarray(start, end);
+    end = start - lengthOfUnsigned(size);
     return { ...rest, made: { body, hints } };
   });
+  return { regions: regions.reverse(), module };
+}
+
+/** Bytes of an unsigned LEB128 number. */
+function lengthOfUnsigned(value: number): number {
+  return Math.max(1, Math.ceil((32 - Math.clz32(value)) / 7));
 }

@@ -12,7 +12,7 @@ import type { Bounds, Expectation } from "./guards.ts";
 import { importMemories, imports, regionType } from "./interpreter.ts";
 import { amongGuarded, type Layout, leavingCost } from "./layout.ts";
 import { collect, defaultLimits, lastStep, type Placed, type RegionLimits } from "./region.ts";
-import { joinSpans, type KeptRegion, type Span, touches } from "./region_cache.ts";
+import { joinSpans, type KeptRegion, type KeptRegions, type Span, touches } from "./region_cache.ts";
 import { RegionWriter } from "./region_writer.ts";
 
 /** A region that may be called. */
@@ -53,6 +53,7 @@ export class Translator {
   #slots = 1;
   /** Regions of earlier runs by root, and their module once it has been made. */
   readonly #kept = new Map<number, { region: KeptRegion; name: string }>();
+  #keptModule: Uint8Array = new Uint8Array(0);
   #keptExports: WebAssembly.Exports | undefined;
   readonly statistics: TranslatorStatistics = {
     regions: 0,
@@ -132,7 +133,8 @@ export class Translator {
   }
 
   /** Keeps regions of an earlier run in readiness. */
-  offer(regions: readonly KeptRegion[]): void {
+  offer({ regions, module }: KeptRegions): void {
+    this.#keptModule = module;
     for (const [i, region] of regions.entries()) this.#kept.set(region.root, { region, name: `f${i}` });
   }
 
@@ -141,7 +143,7 @@ export class Translator {
     const found = this.#kept.get(root.block.start);
     if (!found || !this.#holds(found.region)) return undefined;
     this.#keptExports ??= new WebAssembly.Instance(
-      new WebAssembly.Module(this.#moduleOf([...this.#kept.values()])),
+      new WebAssembly.Module(this.#keptModule as Uint8Array<ArrayBuffer>),
       this.#imports,
     ).exports;
     this.#install(root, found.region, this.#keptExports[found.name] as () => void);
@@ -151,10 +153,11 @@ export class Translator {
   }
 
   /** The regions worth keeping: those in use, and those of earlier runs that were not asked for. */
-  keep(): KeptRegion[] {
+  keep(): KeptRegions {
     const all = new Map([...this.#kept].map(([root, { region }]) => [root, region]));
     for (const { kept } of this.#regions.values()) all.set(kept.root, kept);
-    return [...all.values()];
+    const regions = [...all.values()];
+    return { regions, module: this.#moduleOf(regions.map((region, i) => ({ region, name: `f${i}` }))) };
   }
 
   /** Forgets all code in a span, which has been written. */
