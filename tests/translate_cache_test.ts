@@ -1,0 +1,64 @@
+// Translated code that is kept between runs: it is used again, it changes nothing in what comes of a run, and what is
+// damaged or made for other code is not used.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FolderCache } from "../runtime/cache.ts";
+import { readElf } from "../runtime/image/elf.ts";
+import { FastHarts } from "../runtime/soc/fast_harts.ts";
+import { Soc } from "../runtime/soc/soc.ts";
+import { loadTarget } from "../targets/load.ts";
+import { findCompiler } from "./isa/compiler.ts";
+
+/** Runs an image with a cache, which keeps what was translated. */
+async function run(elf: Uint8Array, name: string, folder: string | undefined) {
+  const target = await loadTarget(name);
+  const engine = new FastHarts(target, {
+    patience: 200,
+    ...(folder ? { cache: new FolderCache(folder) } : {}),
+  });
+  const soc = new Soc(target, { engine });
+  soc.load(readElf(elf, name));
+  const { exitCode, cycle } = soc.run({ maxCycles: 100_000_000, limitIsFault: true });
+  engine.close();
+  const { regions, reused } = engine.translated;
+  const done = { exitCode, cycle, harts: soc.statistics().map(({ instructions, pc }) => [instructions, pc]) };
+  return { regions, reused, done };
+}
+
+const programs = [
+  ["virt", "programs", ["start.S", "console.c", "transformer.c"], []],
+  ["snitch-ita", "cluster", ["start.S", "steady.c"], ["-DLOOP=atomics", "-DWORKERS=8"]],
+  ["snitch-ita", "cluster", ["start.S", "steady.c"], ["-DLOOP=calls", "-DWORKERS=9"]],
+] as const;
+
+Deno.test("translated code of earlier runs is used again and changes nothing", async (test) => {
+  const compiler = await findCompiler("translated code between runs");
+  if (!compiler) return;
+  for (const [target, folder, sources, options] of programs) {
+    await test.step(`${target} ${sources.at(-1)} ${options[0] ?? ""}`, async () => {
+      const elf = await compiler.build(folder, [...sources], [...options]);
+      const cache = await Deno.makeTempDir();
+      try {
+        const without = await run(elf, target, undefined);
+        const first = await run(elf, target, cache), second = await run(elf, target, cache);
+        assert.deepEqual([first.done, second.done], [without.done, without.done]);
+        assert.equal(first.reused, 0);
+        assert(
+          first.regions > 0 && second.reused > 0,
+          `${first.regions} regions, then ${second.reused} reused`,
+        );
+        // One bit of each file is turned over.
+        for (const { name } of Deno.readDirSync(cache)) {
+          const path = join(cache, name), bytes = Deno.readFileSync(path);
+          bytes[bytes.length >> 1] ^= 4;
+          Deno.writeFileSync(path, bytes);
+        }
+        const third = await run(elf, target, cache);
+        assert.deepEqual([third.done, third.reused], [without.done, 0]);
+      } finally {
+        await Deno.remove(cache, { recursive: true });
+      }
+    });
+  }
+});
