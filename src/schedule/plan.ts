@@ -120,21 +120,26 @@ function arrangedFor(
 function bestOf(planner: LayerPlanner): Arranged {
   const choices = planner.target.ita ? strategies : strategies.slice(0, 1);
   let best: Arranged | undefined;
+  const tried = new Set<string>();
   for (const strategy of choices) {
+    const cutting = planner.cut(strategy);
+    // Where there is nothing to choose, the strategies come out the same.
+    const outcome = cutting.blocks.map(({ layer, units }) => `${layer}:${units.length}`).join();
+    if (tried.has(outcome)) continue;
+    tried.add(outcome);
     try {
-      const arranged = arrange(planner, strategy);
+      const arranged = arrange(planner, cutting, strategy.overlap);
       if (!best || arranged.cycles < best.cycles) best = arranged;
     } catch (error) {
       if (!(error instanceof Crowded)) throw error;
     }
   }
-  return best ?? arrange(planner, modest);
+  return best ?? arrange(planner, planner.cut(modest), modest.overlap);
 }
 
-function arrange(planner: LayerPlanner, strategy: Strategy): Arranged {
-  const cutting = planner.cut(strategy);
+function arrange(planner: LayerPlanner, cutting: Cutting, overlap: boolean): Arranged {
   const l1 = residencyOf(
-    sequenceOf(cutting.blocks, strategy.overlap),
+    sequenceOf(cutting.blocks, overlap),
     planner.budget.arena,
     planner.target,
     planner.zeros,

@@ -3,6 +3,7 @@
 // transfer to be through in time, and whose content is wanted again as late as possible, or never.
 
 import type { Target } from "../../targets/schema.ts";
+import { printName } from "../model/print.ts";
 import { aligned } from "./budget.ts";
 import type { Content, Use } from "./contents.ts";
 import { type Draft, Drafter } from "./lay_out.ts";
@@ -25,11 +26,17 @@ export interface Residency {
 }
 
 /** A transfer that may start so many cycles before it is needed is never waited for. */
-const slack = 1200;
+const slack = 1500;
 /** From the end of the unit that makes a result until the result is stored. */
 const storeTime = 300;
-/** What it costs to bring something again, beside the wait: programming and stolen bank cycles, by tile. */
+/** Bytes of a frame: what a tile of the accelerator takes. Losses are counted in these. */
+const frame = 4096;
+/** What it costs to bring a frame again: programming and stolen bank cycles. */
 const reloadCost = 60;
+/** And more if it is wanted again soon: this, divided by the cycles until then. Tried on products, attention and DINOv2. */
+const soon = 5e5;
+/** What it costs to take up one more frame of the grid on which tiles lie. */
+const frameCost = 20;
 /** The next so many jobs of the accelerator may not make the weights that the one before them prefetches. */
 const quietJobs = 4;
 
@@ -144,7 +151,7 @@ class Walk {
       throw new Crowded(
         unit.layer,
         `one step of it needs ${bytes} bytes of L1 beside what must stay there, there are ${this.arena} ` +
-          `(largest operand: ${largest.home?.buffer ?? largest.label}, ${largest.bytes} bytes)`,
+          `(largest operand: ${printName(largest.home?.buffer ?? largest.label)}, ${largest.bytes} bytes)`,
       );
     }
     const ahead = nextWeights && this.#placeAll([nextWeights.content], position, locked);
@@ -292,7 +299,6 @@ class Walk {
   #costOf(start: number, end: number, now: number): number {
     let late = 0;
     let loss = 0;
-    let wanted = Infinity;
     let since = 0;
     for (const place of this.#places) {
       if (place.start >= end || start >= place.end) continue;
@@ -301,13 +307,12 @@ class Walk {
       if (place.gone) continue;
       const next = this.#uses.get(place.content.key)![place.next];
       if (next === undefined) continue;
-      const distance = this.units[next].start - now;
-      wanted = Math.min(wanted, distance);
-      loss += reloadCost * Math.max(1, place.content.bytes / 4096) + Math.max(0, 2 * slack - distance);
+      const distance = Math.max(1, this.units[next].start - now);
+      loss += (reloadCost + soon / distance) * Math.max(0.25, place.content.bytes / frame);
     }
-    // Among equals: what was done with longest ago, what is wanted last.
-    const tie = wanted === Infinity ? 1e-6 * since : -1e-6 * wanted;
-    return late + loss + tie;
+    const frames = Math.ceil(end / frame) - Math.floor(start / frame);
+    // Among equals: what was done with longest ago.
+    return late + loss + frameCost * frames + 1e-6 * since;
   }
 }
 
