@@ -102,6 +102,9 @@ Deno.test("the emulated run gives each engine the work that the plan expects", a
     deepStrictEqual(planned, plannedEngineTimes(program, target));
     const { milliwatts } = promised.energy!;
     ok(milliwatts > 0.75 * power && milliwatts < 1.25 * power, `${milliwatts} mW, measured ${power}`);
+    const { energy, ...rest } = estimateOf(program, { ...target, energy: undefined });
+    strictEqual(energy, undefined);
+    ok(!estimateLines(rest)[0].includes("mW"));
     ok(estimateLines(promised)[0].includes(`${milliwatts.toFixed(1)} mW`));
     ok(plannedCycles(program) > 0.5 * cycles && plannedCycles(program) < 1.5 * cycles);
     for (const engine of stepEngines) {

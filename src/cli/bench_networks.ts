@@ -56,6 +56,18 @@ const published: Readonly<Record<NetworkName, Published>> = {
   "whisper-tiny-encoder": { source: "recalled from the paper's body", inferencesPerSecond: 6.52 },
 };
 
+/** Cycles of an inference in which ITA works, by what they are for. */
+export interface ItaCycles {
+  /** The network's own products, at ITA's peak. */
+  readonly products: number;
+  /** Other factors at ITA's peak: diagonal and identity matrices, padding of tiles. */
+  readonly others: number;
+  /** Start and end of jobs, when the multipliers wait. */
+  readonly edges: number;
+  /** Refused by the memory. */
+  readonly stalled: number;
+}
+
 /** What was measured of one network. */
 export interface NetworkMeasurement {
   readonly model: NetworkName;
@@ -76,11 +88,16 @@ export interface NetworkMeasurement {
   readonly l1Bytes: number;
   readonly l2Bytes: number;
   readonly l2LowerBound: number;
+  /** Activations in L2 alone. */
+  readonly l2Activations: number;
+  readonly l2ActivationsLowerBound: number;
   readonly bitExact: boolean;
   /** Inferences compared with the reference. */
   readonly inferences: number;
   /** Mean cycles of an inference by engine. */
   readonly engines: EngineTimes;
+  /** What ITA does while it works; absent if it does not. */
+  readonly itaCycles?: ItaCycles;
   /** Seconds on this host: to build the network and its constants, from ONNX to ELF, and to run and compare. */
   readonly buildSeconds: number;
   readonly generateSeconds: number;
@@ -123,7 +140,7 @@ export async function measureNetwork(
   const summary = await compare(out, join(folder, "inputs.npz"));
   const compared = performance.now();
 
-  const cycles = summary.cycles / summary.inferences;
+  const cycles = Math.round(summary.cycles / summary.inferences);
   const inferencesPerSecond = target.clock.hertz / cycles;
   const gops = 2 * macs * inferencesPerSecond / 1e9;
   const { energy, inferences } = summary;
@@ -145,9 +162,12 @@ export async function measureNetwork(
     l1Bytes: bytesOf(manifest, "l1"),
     l2Bytes: bytesOf(manifest, "l2"),
     l2LowerBound: bytesOf(manifest, "l2", true),
+    l2Activations: sumOf(manifest, "l2", ({ activations }) => activations),
+    l2ActivationsLowerBound: sumOf(manifest, "l2", ({ lowerBound }) => lowerBound),
     bitExact: summary.bitExact,
     inferences,
     engines: meanOf(summary.engines ?? {}, inferences),
+    ...itaCyclesOf(summary, manifest, target),
     buildSeconds: seconds(started, built),
     generateSeconds: seconds(built, generated),
     hostSeconds: seconds(generated, compared),
@@ -170,12 +190,42 @@ async function compare(folder: string, inputs: string): Promise<Summary> {
   }
 }
 
-function bytesOf({ memories }: Manifest, role: "l1" | "l2", least = false): number {
-  return memories.filter((memory) => memory.role === role).reduce(
-    (sum, { code, constants, activations, lowerBound, stack }) =>
-      sum + code + constants + stack + (least ? lowerBound : activations),
-    0,
+type MemoryUse = Manifest["memories"][number];
+
+function sumOf({ memories }: Manifest, role: "l1" | "l2", bytes: (use: MemoryUse) => number): number {
+  return memories.filter((memory) => memory.role === role).reduce((sum, use) => sum + bytes(use), 0);
+}
+
+function bytesOf(manifest: Manifest, role: "l1" | "l2", least = false): number {
+  return sumOf(
+    manifest,
+    role,
+    ({ code, constants, activations, lowerBound, stack }) =>
+      code + constants + stack + (least ? lowerBound : activations),
   );
+}
+
+function itaCyclesOf(
+  { counters, inferences }: Summary,
+  { layers }: Manifest,
+  { ita }: Target,
+): Pick<NetworkMeasurement, "itaCycles"> {
+  const kinds = Object.values(counters?.accelerator?.kinds ?? {});
+  const mean = (field: "jobs" | "cycles" | "stalled") =>
+    kinds.reduce((sum, kind) => sum + kind[field], 0) / inferences;
+  if (!ita || mean("jobs") === 0) return {};
+  const { lanes, elements } = ita;
+  const multiplying = mean("jobs") * elements * elements / lanes;
+  const macs = layers.reduce((sum, layer) => sum + (layer.engine === "ita" ? layer.macs : 0), 0);
+  const products = macs / (lanes * elements);
+  return {
+    itaCycles: {
+      products,
+      others: multiplying - products,
+      edges: mean("cycles") - mean("stalled") - multiplying,
+      stalled: mean("stalled"),
+    },
+  };
 }
 
 function meanOf(times: EngineTimes, count: number): EngineTimes {
@@ -244,9 +294,13 @@ export function networkLines(measurements: readonly NetworkMeasurement[], { cloc
     `at ${
       clock.hertz / 1e6
     } MHz; GOp are 2 x MACs of the network's own operators; energy is an estimate from counted events`,
-    ...measurements.flatMap((
-      m,
-    ) => ["", `${m.model}, an inference by engine`, ...engineTimeLines(m.engines), ...energyLine(m)]),
+    ...measurements.flatMap((m) => [
+      "",
+      `${m.model}, an inference by engine`,
+      ...engineTimeLines(m.engines),
+      ...itaLine(m),
+      ...energyLine(m),
+    ]),
   ];
 }
 
@@ -257,6 +311,16 @@ function publishedRow(
   const row = [`  published (${source})`, "", "", inferencesPerSecond.toString(), gops?.toString() ?? ""];
   const more = ["", milliwatts?.toFixed(1) ?? "", gopsPerJoule?.toString() ?? ""];
   return [...row, ...more, ...Array<string>(cells - row.length - more.length).fill("")];
+}
+
+function itaLine({ itaCycles, cycles }: NetworkMeasurement): string[] {
+  if (!itaCycles) return [];
+  const share = (part: number) => `${(100 * part / cycles).toFixed(1)} %`;
+  const { products, others, edges, stalled } = itaCycles;
+  return [
+    `ita at work: ${share(products)} the network's products, ${share(others)} other factors and padding, ` +
+    `${share(edges)} start and end of jobs, ${share(stalled)} refused by the memory`,
+  ];
 }
 
 function energyLine({ microjoules }: NetworkMeasurement): string[] {
