@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { loadTarget } from "../targets/load.ts";
 import { validateTiming } from "../runtime/validate/timing.ts";
 import { readElf } from "../runtime/image/elf.ts";
+import { FastHarts } from "../runtime/soc/fast_harts.ts";
+import { Soc } from "../runtime/soc/soc.ts";
 import { findCompiler } from "./isa/compiler.ts";
 import { sharedPath } from "./shared.ts";
 import { architectural, run, type Trial } from "./translate_harness.ts";
@@ -51,5 +53,29 @@ Deno.test("fast timing keeps the pace of long runs", async (test) => {
       const off = Math.abs(fast.cycle / exact.cycle - 1);
       assert(off <= tolerance, `${fast.cycle} cycles, exactly ${exact.cycle}`);
     });
+  }
+});
+
+Deno.test("fast timing: a run in pieces is the same as one in one piece", async () => {
+  const compiler = await findCompiler("runs in pieces");
+  if (!compiler) return;
+  const target = await loadTarget("snitch-ita");
+  for (const program of ["barrier", "wakeup", "dma"]) {
+    const image = readElf(await compiler.build("cluster", ["start.S", `${program}.c`]), program);
+    for (const closely of [0, 4]) {
+      const outcomes = [Infinity, 1003, 97].map((piece) => {
+        const soc = new Soc(target, { engine: new FastHarts(target, { closely }) });
+        soc.load(image);
+        let result = soc.run({ maxCycles: piece });
+        while (result.reason === "limit") result = soc.run({ maxCycles: piece });
+        return [
+          result.exitCode,
+          soc.cycle,
+          ...soc.statistics().map(({ instructions, pc }) => `${instructions} ${pc}`),
+        ];
+      });
+      for (const outcome of outcomes) assert.deepEqual(outcome, outcomes[0], `${program}, ${closely}`);
+      assert.equal(outcomes[0][0], 0);
+    }
   }
 });

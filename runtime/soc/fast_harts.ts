@@ -180,6 +180,7 @@ export class FastHarts implements HartEngine {
   #runQuantum(now: number, end: number): number {
     const { state: { count }, ended } = this.#parts;
     now = this.#nextWork(now, end);
+    if (now >= end) return now;
     this.#from = now;
     if (this.#exact) this.#lookAround(this.#exact);
     this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
