@@ -3,8 +3,11 @@
 import { AttoflowError } from "../../targets/errors.ts";
 import type { RunOptions, RunResult, Soc } from "../soc/soc.ts";
 
-/** Cycles between two looks at the clock on the wall. Pieces end at multiples of it, the same on every host. */
-const pieceCycles = 1 << 16;
+/**
+ * Cycles between two looks at the clock on the wall: the fewest, and the most where they pass quickly. What a machine
+ * does is the same in pieces of any length.
+ */
+const shortestPiece = 1 << 16, longestPiece = 1 << 22;
 /** Milliseconds after which the process gets a turn. */
 const patience = 50;
 
@@ -35,20 +38,23 @@ export async function runSoc(
 ): Promise<RunResult> {
   if (!signal) return soc.run({ maxCycles, limitIsFault, ...options });
   const end = soc.cycle + maxCycles;
-  let turn = performance.now();
+  let turn = performance.now(), before = turn, length = shortestPiece;
   for (;;) {
     if (signal.aborted) throw new Interrupted((signal.reason as Interrupted).status, stateLines(soc));
-    const left = end - soc.cycle, piece = pieceCycles - soc.cycle % pieceCycles;
-    const isLast = left <= piece;
+    const left = end - soc.cycle, isLast = left <= length;
     const result = soc.run({
       ...options,
-      maxCycles: isLast ? left : piece,
+      maxCycles: isLast ? left : length,
       limitIsFault: limitIsFault && isLast,
     });
     if (result.reason !== "limit" || isLast) return result;
-    if (performance.now() - turn < patience) continue;
+    const now = performance.now(), took = now - before;
+    before = now;
+    if (took < patience / 8 && length < longestPiece) length *= 2;
+    else if (took > patience && length > shortestPiece) length /= 2;
+    if (now - turn < patience) continue;
     await turnOfEvents();
-    turn = performance.now();
+    turn = before = performance.now();
   }
 }
 
