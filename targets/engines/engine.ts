@@ -101,7 +101,10 @@ export interface KernelCall {
   }[];
   /** Working memory in L1 that the kernel needs while it runs: pointer field and bytes. */
   readonly scratch?: readonly { readonly field: string; readonly bytes: number }[];
-  /** Lookup tables and other small constants made by the mapping, copied to L1 once a layer. */
+  /**
+   * Lookup tables and other small constants made by the mapping, copied to L1 once a layer. A kernel may keep in them
+   * what its next calls can use: they find the table as it was left, or as the mapping made it.
+   */
   readonly tables?: readonly { readonly field: string; readonly data: Uint8Array }[];
   /** Integer fields of the args struct. */
   readonly parameters: Readonly<Record<string, number>>;
