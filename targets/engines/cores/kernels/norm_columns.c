@@ -4,9 +4,10 @@
  * multiplier that all cores share: c * weight, and the division by the root as a product with its reciprocal. Squares
  * are looked up.
  *
- * With M = floor(2^32 / root) + 1 and |p| * root < 2^32, root > 2, trunc(p / root) is floor(p * M / 2^32) + (p < 0): M =
- * (2^32 + e) / root, 0 < e <= root, so that |p| * M / 2^32 lies above |p| / root by more than 0 (if p is not 0) and by
- * less than 1 / root. For p >= 0 that reaches no integer; for p < 0 the floor is one below -floor(|p| / root).
+ * With M = floor(2^(32 + s) / root) + 1 and |p| * root < 2^(32 + s), trunc(p / root) is floor(p * M / 2^(32 + s)) + (p < 0):
+ * M = (2^(32 + s) + e) / root, 0 < e <= root, so that |p| * M / 2^(32 + s) lies above |p| / root by more than 0 (if p is
+ * not 0) and by less than 1 / root. For p >= 0 that reaches no integer; for p < 0 the floor is one below
+ * -floor(|p| / root). Mostly s = 0 will do; else s of `reciprocal`, 2^s < root <= 2^(s + 1), serves all p up to 2^31.
  */
 #include "norm_columns.h"
 #include "norm_row.h"
@@ -14,7 +15,7 @@
 /** An element of either type. */
 #define ELEMENT(x, at) (is_signed ? (int32_t)((const int8_t *)(x))[at] : (int32_t)(x)[at])
 
-static inline int32_t high_product(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
+static inline int32_t high_product(int32_t a, uint32_t b) { return (int32_t)(((int64_t)a * (int64_t)b) >> 32); }
 
 /** One element added up: its square looked up or multiplied, the element four further on loaded. */
 #define ADD_UP(k, at, ahead, make_square, before)                                                                  \
@@ -68,18 +69,12 @@ static inline __attribute__((always_inline)) uint32_t add_up(const uint8_t *x, i
     return squares;
 }
 
-/** Any row: magnitude and sign apart. */
-static inline __attribute__((always_inline)) void scale_any(const struct layer_norm_columns_args *args, const uint8_t *x,
+/** A row whose root is 1 or 2. */
+static inline __attribute__((always_inline)) void scale_small_root(const struct layer_norm_columns_args *args, const uint8_t *x,
                                                             uint8_t *y, int32_t mean, uint32_t root, bool is_signed)
 {
-    struct reciprocal r = root > 1 ? reciprocal_of(root) : (struct reciprocal){0, 0};
     for (int32_t i = 0; i < args->columns; i++) {
-        int32_t product = (ELEMENT(x, i) - mean) * args->constants[i].weight;
-        uint32_t sign = (uint32_t)(product >> 31);
-        uint32_t magnitude = ((uint32_t)product ^ sign) - sign;
-        if (root > 1)
-            magnitude = divide(magnitude, r);
-        int32_t quotient = (int32_t)((magnitude ^ sign) - sign);
+        int32_t quotient = (ELEMENT(x, i) - mean) * args->constants[i].weight / (int32_t)root;
         y[i] = (uint8_t)clip(wrap_add(quotient, args->constants[i].bias) >> args->shift, args->low, args->high);
     }
 }
@@ -110,6 +105,8 @@ static inline __attribute__((always_inline)) void scale_any(const struct layer_n
 
 #define RESULT(k, at, ahead)                                                                                       \
     do {                                                                                                       \
+        if (more)                                                                                              \
+            q##k >>= r.shift;                                                                                  \
         q##k = clip(wrap_add(q##k + p##k, w##k) >> shift, low, high);                                          \
         w##k = constants[(at) + (k) + (ahead)].weight;                                                                \
         PIN(w##k);                                                                                             \
@@ -139,13 +136,13 @@ static inline __attribute__((always_inline)) void scale_any(const struct layer_n
         RESULT(3, at, ahead);                                                                                      \
     } while (0)
 
-/** A row whose products with the root fit in 32 bits. */
+/** A row; `more` says that the quotient's shift is not 0. */
 static inline __attribute__((always_inline)) void scale_row(const struct layer_norm_columns_args *args, const uint8_t *x,
-                                                            uint8_t *y, int32_t mean, uint32_t root, bool is_signed)
+                                                            uint8_t *y, int32_t mean, struct reciprocal r, bool more,
+                                                            bool is_signed)
 {
     const struct norm_column *constants = args->constants;
-    /* floor(2^32 / root) is floor((2^32 - 1) / root) unless the root is a power of two. */
-    int32_t factor = (int32_t)(0xffffffffu / root + 1u + ((root & (root - 1u)) == 0));
+    uint32_t factor = r.factor;
     int32_t shift = args->shift, low = args->low, high = args->high;
     const uint8_t *end = x + args->columns;
     if (args->columns >= 4) {
@@ -166,7 +163,7 @@ static inline __attribute__((always_inline)) void scale_row(const struct layer_n
     }
     for (; x < end; x++, constants++) {
         int32_t p0 = (ELEMENT(x, 0) - mean) * constants->weight;
-        int32_t q0 = high_product(p0, factor) + (int32_t)((uint32_t)p0 >> 31);
+        int32_t q0 = (high_product(p0, factor) >> r.shift) + (int32_t)((uint32_t)p0 >> 31);
         *y++ = (uint8_t)clip(wrap_add(q0, constants->bias) >> shift, low, high);
     }
 }
@@ -188,10 +185,15 @@ static inline __attribute__((always_inline)) void rows(const struct layer_norm_c
             squares += (uint32_t)mean * ((uint32_t)mean * columns - 2u * (uint32_t)sum);
         }
         uint32_t root = square_root(squares / columns + 1u, 1u << 14);
-        if (root > 2 && args->most <= 0xffffffffu / root)
-            scale_row(args, x, y, mean, root, is_signed);
-        else
-            scale_any(args, x, y, mean, root, is_signed);
+        if (root <= 2) {
+            scale_small_root(args, x, y, mean, root, is_signed);
+        } else if (args->most <= 0xffffffffu / root) {
+            /* floor(2^32 / root) is floor((2^32 - 1) / root) unless the root is a power of two. */
+            struct reciprocal plain = {0xffffffffu / root + 1u + ((root & (root - 1u)) == 0), 0};
+            scale_row(args, x, y, mean, plain, false, is_signed);
+        } else {
+            scale_row(args, x, y, mean, reciprocal_of(root), true, is_signed);
+        }
     }
 }
 
