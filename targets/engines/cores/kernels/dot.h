@@ -76,6 +76,46 @@
         STAGE(s0, s1, n0, n1);                                                                                 \
     } while (0)
 
+/** Of two rows: what a depth that is odd leaves, elements b0 and b1 of the columns, and the sums. */
+#define DOT_END_2(b0, b1)                                                                                      \
+    do {                                                                                                       \
+        if (depth & 1) {                                                                                       \
+            uint32_t u = (uint32_t)(b0), v = (uint32_t)(b1);                                                   \
+            s0 += (uint32_t)*a0 * u;                                                                           \
+            s1 += (uint32_t)*a0 * v;                                                                           \
+            s2 += (uint32_t)*a1 * u;                                                                           \
+            s3 += (uint32_t)*a1 * v;                                                                           \
+        }                                                                                                      \
+        sums[0] = (int32_t)s0;                                                                                 \
+        sums[1] = (int32_t)s1;                                                                                 \
+        sums[2] = (int32_t)(s2 + n0);                                                                          \
+        sums[3] = (int32_t)(s3 + n1);                                                                          \
+    } while (0)
+
+/** The same of four rows. */
+#define DOT_END_4(b0, b1)                                                                                      \
+    do {                                                                                                       \
+        if (depth & 1) {                                                                                       \
+            uint32_t u = (uint32_t)(b0), v = (uint32_t)(b1);                                                   \
+            s0 += (uint32_t)*a0 * u;                                                                           \
+            s1 += (uint32_t)*a0 * v;                                                                           \
+            s2 += (uint32_t)*a1 * u;                                                                           \
+            s3 += (uint32_t)*a1 * v;                                                                           \
+            s4 += (uint32_t)*a2 * u;                                                                           \
+            s5 += (uint32_t)*a2 * v;                                                                           \
+            s6 += (uint32_t)*a3 * u;                                                                           \
+            s7 += (uint32_t)*a3 * v;                                                                           \
+        }                                                                                                      \
+        sums[0] = (int32_t)s0;                                                                                 \
+        sums[1] = (int32_t)s1;                                                                                 \
+        sums[2] = (int32_t)s2;                                                                                 \
+        sums[3] = (int32_t)s3;                                                                                 \
+        sums[4] = (int32_t)s4;                                                                                 \
+        sums[5] = (int32_t)s5;                                                                                 \
+        sums[6] = (int32_t)(s6 + n0);                                                                          \
+        sums[7] = (int32_t)(s7 + n1);                                                                          \
+    } while (0)
+
 #endif
 
 /** Sum of the products of neighbouring elements; `stride` is the distance from element to element. */
@@ -141,17 +181,7 @@ static void DOT_NAME(two_along)(const void *rows, int32_t a_stride, const void *
         b0 += 2;
         b1 += 2;
     }
-    if (depth & 1) {
-        uint32_t u = (uint32_t)*b0, v = (uint32_t)*b1;
-        s0 += (uint32_t)*a0 * u;
-        s1 += (uint32_t)*a0 * v;
-        s2 += (uint32_t)*a1 * u;
-        s3 += (uint32_t)*a1 * v;
-    }
-    sums[0] = (int32_t)s0;
-    sums[1] = (int32_t)s1;
-    sums[2] = (int32_t)(s2 + n0);
-    sums[3] = (int32_t)(s3 + n1);
+    DOT_END_2(*b0, *b1);
 }
 
 /** The same for four rows. */
@@ -181,25 +211,7 @@ static void DOT_NAME(four_along)(const void *rows, int32_t a_stride, const void 
         b0 += 2;
         b1 += 2;
     }
-    if (depth & 1) {
-        uint32_t u = (uint32_t)*b0, v = (uint32_t)*b1;
-        s0 += (uint32_t)*a0 * u;
-        s1 += (uint32_t)*a0 * v;
-        s2 += (uint32_t)*a1 * u;
-        s3 += (uint32_t)*a1 * v;
-        s4 += (uint32_t)*a2 * u;
-        s5 += (uint32_t)*a2 * v;
-        s6 += (uint32_t)*a3 * u;
-        s7 += (uint32_t)*a3 * v;
-    }
-    sums[0] = (int32_t)s0;
-    sums[1] = (int32_t)s1;
-    sums[2] = (int32_t)s2;
-    sums[3] = (int32_t)s3;
-    sums[4] = (int32_t)s4;
-    sums[5] = (int32_t)s5;
-    sums[6] = (int32_t)(s6 + n0);
-    sums[7] = (int32_t)(s7 + n1);
+    DOT_END_4(*b0, *b1);
 }
 
 #ifndef DOT_ALONG_ONLY
@@ -257,17 +269,7 @@ static void DOT_NAME(two_across)(const void *rows, int32_t a_stride, const void 
         a0 += 2;
         a1 += 2;
     }
-    if (depth & 1) {
-        uint32_t u = (uint32_t)b[0], v = (uint32_t)b[1];
-        s0 += (uint32_t)*a0 * u;
-        s1 += (uint32_t)*a0 * v;
-        s2 += (uint32_t)*a1 * u;
-        s3 += (uint32_t)*a1 * v;
-    }
-    sums[0] = (int32_t)s0;
-    sums[1] = (int32_t)s1;
-    sums[2] = (int32_t)(s2 + n0);
-    sums[3] = (int32_t)(s3 + n1);
+    DOT_END_2(b[0], b[1]);
 }
 
 /** The same for four rows. */
@@ -299,25 +301,7 @@ static void DOT_NAME(four_across)(const void *rows, int32_t a_stride, const void
         a2 += 2;
         a3 += 2;
     }
-    if (depth & 1) {
-        uint32_t u = (uint32_t)b[0], v = (uint32_t)b[1];
-        s0 += (uint32_t)*a0 * u;
-        s1 += (uint32_t)*a0 * v;
-        s2 += (uint32_t)*a1 * u;
-        s3 += (uint32_t)*a1 * v;
-        s4 += (uint32_t)*a2 * u;
-        s5 += (uint32_t)*a2 * v;
-        s6 += (uint32_t)*a3 * u;
-        s7 += (uint32_t)*a3 * v;
-    }
-    sums[0] = (int32_t)s0;
-    sums[1] = (int32_t)s1;
-    sums[2] = (int32_t)s2;
-    sums[3] = (int32_t)s3;
-    sums[4] = (int32_t)s4;
-    sums[5] = (int32_t)s5;
-    sums[6] = (int32_t)(s6 + n0);
-    sums[7] = (int32_t)(s7 + n1);
+    DOT_END_4(b[0], b[1]);
 }
 #endif
 
