@@ -7,6 +7,7 @@ import { aligned, type L1Budget, stackBytes } from "./budget.ts";
 import type { Constants } from "./constants.ts";
 import { type Block, pack } from "./memory.ts";
 import type { Draft } from "./lay_out.ts";
+import type { PlannedLayer } from "./plan_layers.ts";
 import type { Buffer, MemoryUse } from "./program.ts";
 import type { Group, Storage } from "./storage.ts";
 import { printName } from "../model/print.ts";
@@ -25,15 +26,15 @@ export interface L2Plan {
  * Places constants one behind the other, inputs and outputs each by itself, activations where their lives allow.
  *
  * @param drafts all work, in an order in which it could be done
- * @param layers number of layers
+ * @param layers all layers, in the order of their numbers
  */
 export function placeTensors(
   storage: Storage,
   drafts: readonly Draft[],
-  layers: number,
+  layers: readonly PlannedLayer[],
   constants: Constants,
 ): L2Plan {
-  const last = Math.max(0, layers - 1);
+  const last = Math.max(0, layers.length - 1);
   const always = { first: 0, last };
   const buffers: Buffer[] = constants.parts.map(({ name, bytes, offset }) => ({
     name,
@@ -44,7 +45,7 @@ export function placeTensors(
     lifetime: always,
   }));
 
-  const lives = livesOf(drafts, layers);
+  const lives = livesOf(storage, drafts, layers);
   const lifeOf = (group: Group) => lives.get(group.name) ?? untouched;
   const blocks: Block[] = [];
   const owners = new Set([...storage.groups.values(), ...storage.outputs]);
@@ -80,11 +81,18 @@ interface Life {
 
 const untouched: Life = { drafts: { first: 0, last: 0 }, layers: { first: 0, last: 0 } };
 
-/** Lives of the buffers outside L1. What a layer makes is there until the layer and those before it are through. */
-function livesOf(drafts: readonly Draft[], layers: number): Map<string, Life> {
-  const through = new Int32Array(layers);
+/**
+ * Lives of the buffers outside L1. What a layer makes, or gives another name, is there until the layer and those before
+ * it are through: whoever compares layer by layer looks at it then.
+ */
+function livesOf(
+  storage: Storage,
+  drafts: readonly Draft[],
+  layers: readonly PlannedLayer[],
+): Map<string, Life> {
+  const through = new Int32Array(layers.length);
   drafts.forEach(({ layer }, position) => through[layer] = position);
-  for (let layer = 1; layer < layers; layer++) through[layer] = Math.max(through[layer], through[layer - 1]);
+  for (let i = 1; i < layers.length; i++) through[i] = Math.max(through[i], through[i - 1]);
   const lives = new Map<string, Life>();
   drafts.forEach((draft, position) => {
     if (draft.engine !== "dma") return;
@@ -104,6 +112,14 @@ function livesOf(drafts: readonly Draft[], layers: number): Map<string, Life> {
       note(destination.buffer, through[layer]);
     }
   });
+  for (const { index, outputs } of layers) {
+    for (const output of outputs) {
+      const life = lives.get(storage.groups.get(output)?.name ?? "");
+      if (!life) continue;
+      life.drafts.last = Math.max(life.drafts.last, through[index]);
+      life.layers.last = Math.max(life.layers.last, index);
+    }
+  }
   return lives;
 }
 

@@ -144,7 +144,7 @@ function arrange(planner: LayerPlanner, cutting: Cutting, overlap: boolean): Arr
     planner.target,
     planner.zeros,
   );
-  const l2 = placeTensors(planner.storage, l1.drafts, planner.layers.length, planner.constants);
+  const l2 = placeTensors(planner.storage, l1.drafts, planner.layers, planner.constants);
   const buffers = new Map([...l2.buffers, ...l1.buffers].map((buffer) => [buffer.name, buffer]));
   const steps = orderOf(l1.drafts, dependenciesOf(l1.drafts, buffers));
   const cycles = steps.reduce((most, { end }) => Math.max(most, end), 0);
