@@ -21,11 +21,11 @@ const settling = 2 * samplePeriod;
 /** Part of the pace by which harts may be off it. */
 const tolerance = 0.04;
 /** While harts keep their pace, ever fewer of their meetings are looked at: 1 in 2 to the power of this at least. */
-const calmest = 5;
+const calmest = 7;
 /** Cycles of such looks at first, and cycles on the tiers that earn one more. */
 const firstCredit = 2 ** 17, cyclesForCredit = 4096;
 /** Cycles on the tiers after which one looks how harts are doing, at first and in the end. */
-const firstUnseen = 2 ** 13, longestUnseen = 2 ** 22;
+const firstUnseen = 2 ** 13, longestUnseen = 2 ** 24;
 /** What a hart that waits for an answer is behind, when it is taken from the pipeline, in cycles. */
 const underWay = 2;
 

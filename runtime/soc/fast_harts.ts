@@ -292,11 +292,14 @@ export class FastHarts implements HartEngine {
       clock = this.#clock,
       tiers = this.#tiers,
       { done } = tiers;
-    const pace = this.#paceOf(hart), left = this.#until - clock[hart];
-    const why = tiers.run(hart, pc[hart], Math.min(Math.ceil(left / (pace ?? 1)), tiers.longest));
+    const stretch = pc[hart] >>> stretchBits, slot = hart * pacesKept + (stretch & (pacesKept - 1));
+    const pace = this.#paceAt[slot] === stretch ? this.#paces[slot] : this.#findPace(hart, stretch, slot);
+    const left = this.#until - clock[hart], budget = pace === 0 || pace === 1 ? left : Math.ceil(left / pace);
+    const why = tiers.run(hart, pc[hart], Math.min(budget, tiers.longest));
     pc[hart] = done.pc;
     retired[hart] += done.instructions;
-    if (pace === undefined) {
+    if (pace === 1) clock[hart] += done.cycles;
+    else if (pace === 0) {
       this.#contention.begin(hart, clock[hart]);
       clock[hart] += done.cycles;
       this.#contention.add(hart, done.accesses, done.offloads, done.outside);
@@ -308,6 +311,18 @@ export class FastHarts implements HartEngine {
     return why;
   }
 
+  /** Cycles that a hart takes for one that its instructions cost; 0 if that has not been measured. */
+  #findPace(hart: number, stretch: number, slot: number): number {
+    const exact = this.#exact;
+    if (!exact) return 0;
+    const pc = this.#parts.state.pc[hart], { pace } = exact;
+    const known = pace.of(hart, pc, this.#harts, this.#isWide);
+    if (pace.isWanted(pc, this.#harts, this.#isWide) && exact.look(this.#from)) this.#goesExact = true;
+    if (known === undefined) return 0;
+    this.#paceAt[slot] = stretch;
+    return this.#paces[slot] = known;
+  }
+
   /** Sees what runs beside each hart in this quantum, on which its pace depends. */
   #lookAround(exact: ExactStretches): void {
     const harts = exact.running(), isWide = exact.isWide();
@@ -315,22 +330,6 @@ export class FastHarts implements HartEngine {
     this.#harts = harts;
     this.#isWide = isWide;
     this.#paceAt.fill(noStretch);
-  }
-
-  /** Cycles that a hart takes for one that its instructions cost; undefined if that has not been measured. */
-  #paceOf(hart: number): number | undefined {
-    const exact = this.#exact;
-    if (!exact) return undefined;
-    const pc = this.#parts.state.pc[hart], { pace } = exact;
-    const stretch = pc >>> stretchBits, slot = hart * pacesKept + stretch % pacesKept;
-    if (this.#paceAt[slot] === stretch) return this.#paces[slot];
-    const known = pace.of(hart, pc, this.#harts, this.#isWide);
-    if (pace.isWanted(pc, this.#harts, this.#isWide) && exact.look(this.#from)) this.#goesExact = true;
-    if (known !== undefined) {
-      this.#paceAt[slot] = stretch;
-      this.#paces[slot] = known;
-    }
-    return known;
   }
 
   /** Executes an instruction on the slow path, or all of a loop that asks the DMA until the quantum ends. */
