@@ -29,7 +29,11 @@ export interface FastOptions extends TierOptions {
   readonly closely?: number;
 }
 
-const defaultQuantum = 1000, quantumOfOne = 2 ** 18, closeQuantum = 64, defaultCloseness = 256;
+const defaultQuantum = 1000,
+  quantumOfOne = 2 ** 18,
+  closeQuantum = 64,
+  quantumBesideDevices = 200,
+  defaultCloseness = 256;
 /** Paces that are kept at hand for a hart; a power of two. */
 const pacesKept = 8, noStretch = -1;
 /** From the last arrival at the barrier to the next instruction of all (snitch-cluster.md, 2.5). */
@@ -228,7 +232,9 @@ export class FastHarts implements HartEngine {
   /** Cycles of the next quantum: harts that have just come together are looked at more closely. */
   #nextQuantum(): number {
     if (this.#clock.length === 1) return this.#quantum;
-    const quantum = Math.min(this.#closely, this.#quantum);
+    // A device at work ends soon, and who waits for it goes on then: not when others have come to their quantum's end.
+    const longest = this.#devices.isBusy() ? Math.min(quantumBesideDevices, this.#quantum) : this.#quantum;
+    const quantum = Math.min(this.#closely, longest);
     this.#closely = Math.min(2 * this.#closely, this.#quantum);
     return quantum;
   }

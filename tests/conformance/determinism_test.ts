@@ -71,6 +71,12 @@ if (networksPath()) {
           run(generated, inputs, { engine: new FastHarts(target, options), signal });
         const interpreted = await fast({ translate: false });
         assert.deepEqual(interpreted.outputs, exact.outputs);
+        for (const [i, cycles] of interpreted.cycles.entries()) {
+          assert.ok(
+            Math.abs(cycles / exact.cycles[i] - 1) < 0.15,
+            `${cycles} cycles, not ${exact.cycles[i]}`,
+          );
+        }
         const cache = new FolderCache(join(folder, "cache"));
         for (const options of [{}, { patience: 10 }, { cache }, { cache }]) {
           assert.deepEqual(await fast(options), interpreted);
