@@ -99,18 +99,20 @@ export function decode(word: number, extensions?: readonly Extension[]): Instruc
   return found && (!extensions || extensions.includes(found.extension)) ? found : undefined;
 }
 
-/** Reads the operands of a word of a format. */
+/** Reads the operands of a word of a format. Runs for each instruction of a program before anything is compiled. */
 export function operandsOfWord(word: number, format: Format): Required<Operands> {
   const operands = { rd: 0, rs1: 0, rs2: 0, imm: 0, csr: 0 };
-  for (const name of registers[format]) operands[name] = (word >>> registerShift[name]) & 31;
-  const immediate = immediates[format];
+  const named = registers[format], immediate = immediates[format];
+  for (let i = 0; i < named.length; i++) operands[named[i]] = (word >>> registerShift[named[i]]) & 31;
   if (immediate) {
-    let top = 0;
-    for (const [from, to, width] of immediate.pieces) {
-      operands.imm |= (word >>> from & (2 ** width - 1)) << to;
-      top = Math.max(top, to + width);
+    const { pieces } = immediate;
+    let top = 0, value = 0;
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i], to = piece[1], width = piece[2];
+      value |= (word >>> piece[0] & ((1 << width) - 1)) << to;
+      if (to + width > top) top = to + width;
     }
-    if (immediate.signed) operands.imm = operands.imm << (32 - top) >> (32 - top);
+    operands.imm = immediate.signed ? value << (32 - top) >> (32 - top) : value;
   }
   if (format === "csr" || format === "csri") operands.csr = word >>> 20;
   return operands;
