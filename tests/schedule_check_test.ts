@@ -66,7 +66,10 @@ const damages: Record<string, { program: Program; problem: RegExp }> = {
     problem: /not alive/,
   },
   "a load that is left out": {
-    program: withStep(isLoad, (step) => withTransfers(step, (transfers) => transfers.slice(1))),
+    program: withStep(
+      (step) => step.engine === "dma" && step.layer === 0,
+      (step) => withTransfers(step, (transfers) => transfers.slice(1)),
+    ),
     problem: /nobody wrote/,
   },
   "a store that is left out": {
@@ -97,7 +100,10 @@ const damages: Record<string, { program: Program; problem: RegExp }> = {
     problem: /which it does not wait for/,
   },
   "a store that does not wait for its task": {
-    program: withStep(isStore, (step) => ({ ...step, after: {} })),
+    program: withStep(
+      (step) => isStore(step) && step.after.cores !== undefined,
+      (step) => ({ ...step, after: {} }),
+    ),
     problem: /which it does not wait for/,
   },
   "a wait for what comes later": {

@@ -21,6 +21,18 @@ const bytesPerCycleOfHart = 2;
 /** Bytes of one step of a long transfer: two tiles. */
 const partBytes = 8192;
 
+/**
+ * Cycles by which other traffic in L1 holds up a job, on average over products, attention and the example networks (emulated): a job with
+ * an output wants its port nearly all the time.
+ */
+const heldUp = { inner: 5, output: 20 };
+
+/** Expected cycles of a job in a chain. */
+export function jobCycles(size: { lanes: number; elements: number }, bias: boolean, output: boolean): number {
+  return 1 + jobDuration(size, { preload: false, nextload: true, bias, output }) +
+    (output ? heldUp.output : heldUp.inner);
+}
+
 /** Makes the drafts of units. */
 export class Drafter {
   constructor(
@@ -103,12 +115,7 @@ export class Drafter {
       biasByRow,
       output: output && this.#operand(output, true),
       activation,
-      cycles: 1 + jobDuration({ lanes, elements }, {
-        preload: false,
-        nextload: true,
-        bias: bias !== undefined,
-        output: output !== undefined,
-      }),
+      cycles: jobCycles({ lanes, elements }, bias !== undefined, output !== undefined),
     };
   }
 

@@ -27,6 +27,8 @@ export interface Residency {
 
 /** A transfer that may start so many cycles before it is needed is never waited for. */
 const slack = 1500;
+/** What a kernel reads is brought so many cycles before it starts, if it is there. */
+const lead = 5000;
 /** From the end of the unit that makes a result until the result is stored. */
 const storeTime = 300;
 /** Bytes of a frame: what a tile of the accelerator takes. Losses are counted in these. */
@@ -89,6 +91,8 @@ class Walk {
   readonly #nextJob: Int32Array;
   readonly #makers = new Makers();
   readonly #tile: number;
+  /** The weights whose first block the accelerator holds. */
+  readonly #chain = new Set<string>();
 
   constructor(
     readonly units: readonly TimedUnit[],
@@ -121,7 +125,15 @@ class Walk {
   }
 
   run(): Residency {
-    this.units.forEach((_, position) => this.#visit(position));
+    const events = this.units.flatMap(({ unit, start }, position) => [
+      ...(unit.task && this.target.dma ? [{ position, time: this.#bringTime(position), run: false }] : []),
+      { position, time: start, run: true },
+    ]);
+    // The sort is stable, and who makes something starts before it can be brought.
+    for (const { position, time, run } of events.sort((a, b) => a.time - b.time)) {
+      if (run) this.#visit(position);
+      else this.#bringEarly(position, time);
+    }
     const buffers = this.#buffers.map(({ name, content, start, layers }): Buffer => ({
       name,
       kind: content.kind,
@@ -134,6 +146,31 @@ class Walk {
     return { drafts: this.#drafts, buffers, arenaBytes };
   }
 
+  /** When what a kernel reads can be brought: early, but not before it is made. */
+  #bringTime(position: number): number {
+    const { unit, start } = this.units[position];
+    const reads = unit.uses.filter(({ access }) => access === "read");
+    const made = reads.flatMap(({ content }) => [...this.#makers.of(content)])
+      .reduce((latest, maker) => Math.max(latest, this.units[maker].end), 0);
+    return Math.min(start, Math.max(made, start - lead));
+  }
+
+  /** Brings what a kernel reads ahead of it, as far as there is room. */
+  #bringEarly(position: number, now: number) {
+    const { unit } = this.units[position];
+    const reads = unit.uses.flatMap(({ content, access }) => access === "read" ? [content] : []);
+    const locked = new Set(reads.map(({ key }) => key));
+    for (const content of this.#placeAll(reads, position, locked, { now }) ?? []) {
+      this.#placeOf(content).ahead = true;
+      this.#drafts.push(...this.#drafter.load(content, unit));
+    }
+  }
+
+  /** Lets go of what was brought ahead: a kernel's operands can be brought again. */
+  #letGo() {
+    for (const place of this.#places) if (!this.#chain.has(place.content.key)) place.ahead = false;
+  }
+
   #visit(position: number) {
     const { unit, start, end } = this.units[position];
     const nextWeights = this.#weightsBehind(position);
@@ -142,8 +179,9 @@ class Walk {
     this.#places = this.#places.filter((place) => !place.gone || place.lastEnd + slack > start);
 
     const reads = new Set(unit.uses.filter(({ access }) => access === "read").map(({ content }) => content));
-    const places = this.#placeAll(unit.uses.map(({ content }) => content), position, locked) ??
-      this.#placeTightly(unit.uses.map(({ content }) => content), position, locked);
+    const contents = unit.uses.map(({ content }) => content);
+    const places = this.#placeAll(contents, position, locked, { now: start }) ??
+      this.#placeTightly(contents, position, locked);
     if (!places) {
       const wanted = [...new Set(unit.uses.map(({ content }) => content))];
       const largest = wanted.reduce((a, b) => a.bytes >= b.bytes ? a : b);
@@ -154,7 +192,7 @@ class Walk {
           `(largest operand: ${printName(largest.home?.buffer ?? largest.label)}, ${largest.bytes} bytes)`,
       );
     }
-    const ahead = nextWeights && this.#placeAll([nextWeights.content], position, locked);
+    const ahead = nextWeights && this.#placeAll([nextWeights.content], position, locked, { now: start });
     for (const content of [...places.filter((content) => reads.has(content)), ...ahead ?? []]) {
       this.#drafts.push(...this.#drafter.load(content, unit));
     }
@@ -175,10 +213,14 @@ class Walk {
       resident.lastEnd = Math.max(resident.lastEnd, end + (stored || unit.engine === "dma" ? storeTime : 0));
       touch(resident, unit.layer);
     }
-    if (unit.job) this.#placeOf(unit.job.weights.content).ahead = false;
+    if (unit.job) this.#chain.clear();
+    for (const { content } of unit.job ? [unit.job.weights] : unit.uses) {
+      if (!this.#chain.has(content.key)) this.#placeOf(content).ahead = false;
+    }
     if (nextWeights && chained) {
       const resident = this.#placeOf(nextWeights.content);
       resident.ahead = true;
+      this.#chain.add(nextWeights.content.key);
       touch(resident, unit.layer);
     }
   }
@@ -203,13 +245,19 @@ class Walk {
     contents: readonly Content[],
     position: number,
     locked: ReadonlySet<string>,
-    tight = false,
+    how: { readonly now: number; readonly tight?: boolean },
   ): Content[] | undefined {
     const placed: Content[] = [];
     for (const content of contents) {
       if (this.#residents.has(content.key)) continue;
-      const resident = this.#find(content, position, locked, tight);
-      if (!resident) return undefined;
+      const resident = this.#find(content, position, locked, how);
+      if (!resident) {
+        for (const { key } of placed) {
+          this.#residents.get(key)!.gone = true;
+          this.#residents.delete(key);
+        }
+        return undefined;
+      }
       this.#residents.set(content.key, resident);
       this.#places.push(resident);
       this.#buffers.push(resident);
@@ -224,13 +272,16 @@ class Walk {
     position: number,
     locked: ReadonlySet<string>,
   ): Content[] | undefined {
+    this.#letGo();
     for (const { key } of contents) {
       const resident = this.#residents.get(key);
       if (!resident || isKept(resident)) continue;
       resident.gone = true;
       this.#residents.delete(key);
     }
-    return this.#placeAll(contents.toSorted((a, b) => b.bytes - a.bytes), position, locked, true);
+    const { start: now } = this.units[position];
+    const sorted = contents.toSorted((a, b) => b.bytes - a.bytes);
+    return this.#placeAll(sorted, position, locked, { now, tight: true });
   }
 
   /** The place whose loss costs least, taken from whoever has it. */
@@ -238,10 +289,9 @@ class Walk {
     content: Content,
     position: number,
     locked: ReadonlySet<string>,
-    tight: boolean,
+    { now, tight }: { readonly now: number; readonly tight?: boolean },
   ): Resident | undefined {
     const bytes = aligned(Math.max(1, content.bytes));
-    const now = this.units[position].start;
     const kept = this.#places.filter((place) =>
       !place.gone && (isKept(place) || locked.has(place.content.key))
     );

@@ -11,10 +11,10 @@ import type {
   NodeView,
   OperandPlace,
 } from "../../targets/engines/engine.ts";
-import { jobDuration } from "../../targets/engines/ita/timing.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Tensor } from "../model/types.ts";
 import { type Content, scratchContent, tableContent, tensorContent, type Use } from "./contents.ts";
+import { jobCycles } from "./lay_out.ts";
 import { boxesOf, type Tiling } from "./pieces.ts";
 import type { EngineName, Job, StepEngine, Task } from "./program.ts";
 
@@ -257,12 +257,7 @@ class PieceWork {
         job,
         uses: [job.input, job.weights, job.bias, job.output].filter((use) => use !== undefined),
         stores,
-        cycles: 1 + jobDuration({ lanes, elements }, {
-          preload: false,
-          nextload: true,
-          bias: job.bias !== undefined,
-          output: job.output !== undefined,
-        }),
+        cycles: jobCycles({ lanes, elements }, job.bias !== undefined, job.output !== undefined),
       };
     });
     return units.reverse();
