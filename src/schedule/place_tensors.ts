@@ -27,12 +27,14 @@ export interface L2Plan {
  *
  * @param drafts all work, in an order in which it could be done
  * @param layers all layers, in the order of their numbers
+ * @param apart for some buffers, by name, others that must not take their bytes although they are written later
  */
 export function placeTensors(
   storage: Storage,
   drafts: readonly Draft[],
   layers: readonly PlannedLayer[],
   constants: Constants,
+  apart: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
 ): L2Plan {
   const last = Math.max(0, layers.length - 1);
   const always = { first: 0, last };
@@ -46,6 +48,10 @@ export function placeTensors(
   }));
 
   const lives = livesOf(storage, drafts, layers);
+  for (const [name, others] of apart) {
+    const { drafts } = lives.get(name)!;
+    for (const other of others) drafts.last = Math.max(drafts.last, lives.get(other)!.drafts.first);
+  }
   const lifeOf = (group: Group) => lives.get(group.name) ?? untouched;
   const blocks: Block[] = [];
   const owners = new Set([...storage.groups.values(), ...storage.outputs]);

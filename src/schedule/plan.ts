@@ -5,6 +5,7 @@ import type { Target } from "../../targets/schema.ts";
 import { elementCount, type Model } from "../model/types.ts";
 import { l1Budget, taskBytesLimit } from "./budget.ts";
 import { type Engines, enginesFor, viewOf } from "./choose_engine.ts";
+import { endsOf, lostResults } from "./kept_results.ts";
 import { type L2Plan, memoryUse, placeTensors } from "./place_tensors.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { orderOf } from "./order.ts";
@@ -104,7 +105,7 @@ function arrangedFor(
   for (;;) {
     const planner = plannerWithout(crowded);
     try {
-      return { planner, ...bestOf(planner) };
+      return { planner, ...keepingResults(planner, bestOf(planner)) };
     } catch (error) {
       if (!(error instanceof Crowded)) throw error;
       const { engine, node } = planner.layers[error.layer];
@@ -145,10 +146,26 @@ function arrange(planner: LayerPlanner, cutting: Cutting, overlap: boolean): Arr
     planner.zeros,
   );
   const l2 = placeTensors(planner.storage, l1.drafts, planner.layers, planner.constants);
+  return placed({ cutting, l1 }, l2);
+}
+
+function placed({ cutting, l1 }: Pick<Arranged, "cutting" | "l1">, l2: L2Plan): Arranged {
   const buffers = new Map([...l2.buffers, ...l1.buffers].map((buffer) => [buffer.name, buffer]));
   const steps = orderOf(l1.drafts, dependenciesOf(l1.drafts, buffers));
   const cycles = steps.reduce((most, { end }) => Math.max(most, end), 0);
   return { cutting, l1, l2, buffers, steps, cycles };
+}
+
+/** The same work with L2 laid out so that each result is there until its layer is through. */
+function keepingResults(planner: LayerPlanner, arranged: Arranged): Arranged {
+  const apart = new Map<string, Set<string>>();
+  for (let current = arranged;;) {
+    const { storage, layers, constants } = planner;
+    const lost = lostResults(storage, layers, current.buffers, current.l1.drafts, current.steps);
+    if (lost.length === 0) return current;
+    for (const [{ name }, by] of lost) apart.set(name, (apart.get(name) ?? new Set()).add(by.name));
+    current = placed(current, placeTensors(storage, current.l1.drafts, layers, constants, apart));
+  }
 }
 
 /** A node that no engine of the target can run, and each engine's reason. */
@@ -189,12 +206,9 @@ function endpoints(model: Model, names: readonly string[], groups: Storage["inpu
 /** Cuts the steps into layers: a layer ends behind the last step of its own. */
 function withSteps(planned: readonly PlannedLayer[], { tilings }: Cutting, steps: readonly Step[]): Layer[] {
   const own = Map.groupBy(steps, (step) => step.layer);
-  const last = new Map(steps.map((step, position) => [step.layer, position]));
-  let from = 0;
+  const ends = endsOf(planned.length, steps);
   return planned.map((layer, index) => {
-    const to = Math.max(from, (last.get(index) ?? -1) + 1);
-    const cut = steps.slice(from, to);
-    from = to;
+    const cut = steps.slice(index > 0 ? ends[index - 1] : 0, ends[index]);
     const mine = own.get(index) ?? [];
     const start = mine.reduce((least, step) => Math.min(least, step.start), Infinity);
     const end = mine.reduce((most, step) => Math.max(most, step.end), 0);
