@@ -5,7 +5,7 @@
 export interface Cache {
   /** What was kept under a name; undefined if there is nothing, or it is damaged. */
   read(name: string): Uint8Array | undefined;
-  /** Keeps bytes under a name: letters, digits, dots and dashes. */
+  /** Keeps bytes under a name: what it is in small letters, and hashes of 16 hexadecimal digits, dashes between. */
   write(name: string, bytes: Uint8Array): void;
 }
 
@@ -13,6 +13,11 @@ const magic = 0x64_66_74_61; // "atfd"
 const headerBytes = 16;
 /** Files beyond this number are removed, those unused for longest first. */
 const mostFiles = 200;
+/**
+ * Names of what is kept, such as `interpreter-731ca6d055fc228c`, and of what was to become it: a person may name a
+ * folder in which there are other files, which stay.
+ */
+const ownName = /^\.?[a-z]+(-[0-9a-f]{16})+(\.\d+\.\w+)?$/;
 
 /** The user's cache folder for Attoflow: of XDG's base directories, or the system's own; undefined if unknown. */
 export function cacheFolder(): string | undefined {
@@ -65,7 +70,10 @@ export class FolderCache implements Cache {
   }
 
   #prune(): void {
-    const files = [...Deno.readDirSync(this.#folder)].filter(({ isFile }) => isFile).map(({ name }) => name);
+    const files = [...Deno.readDirSync(this.#folder)].filter(({ isFile, name }) =>
+      isFile && ownName.test(name)
+    )
+      .map(({ name }) => name);
     if (files.length <= mostFiles) return;
     const age = (name: string) => Deno.statSync(`${this.#folder}/${name}`).mtime?.getTime() ?? 0;
     const byAge = files.map((name) => ({ name, at: age(name) })).sort((a, b) => a.at - b.at);

@@ -62,3 +62,21 @@ Deno.test("translated code of earlier runs is used again and changes nothing", a
     });
   }
 });
+
+Deno.test("a full cache drops its own files and no others", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const others = Array.from({ length: 210 }, (_, i) => `photo-${i}.jpg`);
+    for (const name of others) await Deno.writeTextFile(join(folder, name), name);
+    const cache = new FolderCache(folder);
+    for (let i = 0; i < 210; i++) {
+      cache.write(`regions-731ca6d055fc228c-${i.toString(16).padStart(16, "0")}`, Uint8Array.of(i));
+    }
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert.deepEqual(names.filter((name) => name.startsWith("photo")).sort(), others.sort());
+    assert(names.length - others.length <= 200, `${names.length - others.length} files of the cache`);
+    assert(names.length > others.length);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
