@@ -42,11 +42,19 @@ class Answerer<Item, Result> {
   }
 }
 
+/** Workers for each processor at most: more would finish nothing sooner, and each holds a whole machine. */
+const mostForProcessor = 4;
+
+/** How many Workers do so many items when `jobs` are asked for. */
+export function workersFor(jobs: number, items: number): number {
+  return Math.min(jobs, items, mostForProcessor * processors());
+}
+
 /**
  * Sends each item to a Worker and yields the answers in the order of the items.
  *
  * @param module script of the Worker; it answers every item with exactly one message
- * @param jobs Workers at most
+ * @param jobs Workers at most; see {@link workersFor}
  * @param signal ends the work, its reason being an {@link Interrupted}: Workers get a {@link StopMessage} and no more items. The answers to it are yielded, too
  * @throws what a Worker did not catch, or the signal's reason where no answer came; all Workers are ended
  */
@@ -57,7 +65,7 @@ export async function* answersInOrder<Item, Result>(
   signal?: AbortSignal,
 ): AsyncGenerator<Result> {
   const workers = Array.from(
-    { length: Math.min(jobs, items.length) },
+    { length: workersFor(jobs, items.length) },
     () => new Answerer<Item, Result>(module),
   );
   const settled = items.map(() => Promise.withResolvers<Result>());

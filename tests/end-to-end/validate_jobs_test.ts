@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeNpz } from "../../runtime/validate/npz.ts";
+import { workersFor } from "../../src/cli/pool.ts";
 import { groupsOf } from "../../src/cli/validation.ts";
 import { assertRefused, cli, cliCommand, type CliResult, inFolder, namesIn } from "../cli.ts";
 import { findCompiler } from "../isa/compiler.ts";
@@ -172,3 +173,13 @@ Deno.test("validate on machines side by side", (test) =>
       }
     });
   }));
+
+Deno.test("a billion jobs are no more Workers than there is work, or than processors can drive", () => {
+  const most = 4 * navigator.hardwareConcurrency;
+  assert.deepEqual([[1, 9], [3, 2], [1e9, 1], [1e9, 1e6]].map(([jobs, items]) => workersFor(jobs, items)), [
+    1,
+    2,
+    1,
+    most,
+  ]);
+});
