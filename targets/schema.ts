@@ -73,7 +73,7 @@ const ita = z.strictObject({
 });
 
 /** What one event costs; `source` says where the number comes from. */
-const perEvent = z.strictObject({ picojoules: z.number().min(0), source: z.string().min(1) });
+const perEvent = z.strictObject({ picojoules: z.number().min(0).max(1e6), source: z.string().min(1) });
 
 /** Energy by event, at the target's clock and voltage, for estimates (energy.ts). */
 const energy = z.strictObject({
@@ -87,7 +87,7 @@ const energy = z.strictObject({
   l2Byte: perEvent,
   dmaByte: perEvent,
   /** Leakage and whatever is always clocked. */
-  static: z.strictObject({ milliwatts: z.number().min(0), source: z.string().min(1) }),
+  static: z.strictObject({ milliwatts: z.number().min(0).max(1e6), source: z.string().min(1) }),
 });
 
 /** A target: what the SoC is. */
