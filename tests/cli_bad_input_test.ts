@@ -142,3 +142,13 @@ Deno.test("arguments that make no sense", async () => {
     for (const [i, [, pattern]] of cases.entries()) assertRefused(results[i], 2, pattern, /--help/);
   });
 });
+
+Deno.test("bench does one part at a time, and takes no timing where it would do nothing", async () => {
+  await inFolder(async (folder) => {
+    const refused = async (...args: string[]) =>
+      assertRefused(await cli(["bench", ...args], folder), 2, /^attoflow: --/);
+    await refused("--ita", "--kernels");
+    await refused("--network", "mobilebert", "--emulator");
+    await refused("--networks", "--timing", "fast");
+  });
+});

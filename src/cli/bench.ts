@@ -56,7 +56,8 @@ export const benchCommand = defineCommand(
     details:
       "Generates the example encoder and single layers, and measures for each the cycles of an inference on the " +
       "target, the time that the emulator takes for it and the instructions that it emulates in a second, under the " +
-      "timing that --timing says.",
+      "timing that --timing says. Then, always under exact timing: what ITA reaches, and the kernels of the worker " +
+      "cores. Exit status 1 if a network of --networks or a kernel is not bit-exact.",
     examples: [
       "bench",
       "bench --timing fast",
@@ -82,6 +83,10 @@ export const benchCommand = defineCommand(
   ) => {
     const target = await loadTarget(name);
     const machine = machineTiming(timing);
+    refuseTogether(
+      { networks: onlyNetworks || network !== undefined, emulator, kernels, ita: onlyIta },
+      machine,
+    );
     await ensureCompiler();
     if (onlyNetworks || network) return await benchNetworks({ target, cc, network }, json) ? 0 : 1;
     if (emulator) {
@@ -116,11 +121,26 @@ export const benchCommand = defineCommand(
       else print("", itaBenchLine(device), "");
       await benchItaWorkloads(target, cc, json);
       if (!json) print("");
-      await benchKernels(target, cc, json);
+      return await benchKernels(target, cc, json) ? 0 : 1;
     }
     return 0;
   },
 );
+
+/** Refuses several parts at once, and fast timing for those that are about exact cycles. */
+function refuseTogether(parts: Readonly<Record<string, boolean>>, { timing }: MachineTiming): void {
+  const asked = Object.keys(parts).filter((part) => parts[part]).map((part) => `--${part}`);
+  if (asked.length > 1) {
+    throw new AttoflowError(`${asked.join(" and ")} each ask for one part of the benchmark alone`, {
+      hint: "Use one of them at a time.",
+    });
+  }
+  if (asked.length === 1 && !parts.emulator && timing === "fast") {
+    throw new AttoflowError(`${asked[0]} is always measured under exact timing`, {
+      hint: "Leave out --timing fast.",
+    });
+  }
+}
 
 async function measure(
   { model, inputs }: KernelExample,
