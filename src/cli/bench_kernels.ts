@@ -11,7 +11,7 @@ import { byteLength, elementCount, type TensorData } from "../model/types.ts";
 import { evaluateModel, outputsFrom } from "../operators/evaluate.ts";
 import { fuseTables } from "../passes/fuse_tables.ts";
 import { plain } from "./command.ts";
-import { type RigCall, runKernels } from "./kernel_rig.ts";
+import { bytesOf, type RigCall, runKernels } from "./kernel_rig.ts";
 import { type KernelWorkload, kernelWorkloads } from "./kernel_workloads.ts";
 import { print, printJson, tableLines } from "./output.ts";
 import { withTemporaryFolder } from "./temporary.ts";
@@ -30,8 +30,6 @@ export interface KernelMeasurement {
   /** Whether kernel and plain version gave what the operators mean. */
   readonly bitExact: boolean;
 }
-
-const bytesOf = (data: TensorData) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** The node that a workload is after the passes for tables, and its data by position. */
 function nodeOf({ model, inputs, name }: KernelWorkload): { view: NodeView; data: TensorData[] } {
@@ -56,20 +54,12 @@ function kernelCall(workload: KernelWorkload, target: Target): { call: RigCall; 
     target,
   );
   const pointers = Object.fromEntries([
-    ...reads.map(({ field, input }) => [field, bytesOf(data[input])]),
+    ...reads.map(({ field, input }) => [field, data[input]]),
     ...tables.map(({ field, data }) => [field, data]),
     ...writes.map(({ field }) => [field, byteLength(view.outputs[0])]),
     ...scratch.map(({ field, bytes }) => [field, bytes]),
   ]);
   return { call: { kernel, source, pointers, parameters }, cycles };
-}
-
-function plainCall({ plain: version }: KernelWorkload): RigCall {
-  const pointers = Object.entries(version.pointers).map(([field, value]) => [
-    field,
-    typeof value === "number" ? value : bytesOf(value),
-  ]);
-  return { ...version, source: "plain.c", pointers: Object.fromEntries(pointers) };
 }
 
 /** Measures all workloads. */
@@ -79,7 +69,10 @@ export async function measureKernels(
 ): Promise<KernelMeasurement[]> {
   const workloads = kernelWorkloads();
   const kernels = workloads.map((workload) => kernelCall(workload, target));
-  const calls = [...kernels.map(({ call }) => call), ...workloads.map(plainCall)];
+  const calls = [
+    ...kernels.map(({ call }) => call),
+    ...workloads.map(({ plain: call }) => ({ ...call, source: "plain.c" })),
+  ];
   const results = await withTemporaryFolder((folder) => runKernels(calls, target, folder, cc));
   return workloads.map(({ name, model, inputs }, i) => {
     const [expected] = outputsFrom(model, evaluateModel(model, inputs));

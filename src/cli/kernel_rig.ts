@@ -8,6 +8,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { memoryOf } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import { clangLinkFlags, compileFlags, familyFlags } from "../emit/makefile.ts";
+import type { TensorData } from "../model/types.ts";
 import { findCompiler } from "../toolchain/compiler.ts";
 import { run } from "../toolchain/run.ts";
 
@@ -21,8 +22,8 @@ export interface RigCall {
   readonly kernel: string;
   /** File that defines it: of the kernels' folder, or of the bench's. */
   readonly source: string;
-  /** What each pointer field points to: bytes to start with, or so many bytes for the result. */
-  readonly pointers: Readonly<Record<string, Uint8Array | number>>;
+  /** What each pointer field points to: data to start with, or so many bytes for the result. */
+  readonly pointers: Readonly<Record<string, TensorData | number>>;
   readonly parameters: Readonly<Record<string, number>>;
 }
 
@@ -35,6 +36,9 @@ export interface RigResult {
   /** Bytes of each region that was given by its length. */
   readonly results: Readonly<Record<string, Uint8Array>>;
 }
+
+/** Elements as they are in memory. */
+export const bytesOf = (data: TensorData) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** First byte of L1 behind the arguments and the stacks (rig.ld). */
 const arenaOffset = 16 * 1024;
@@ -53,7 +57,7 @@ function place(call: RigCall, target: Target): Placed {
   const places: Record<string, number> = {};
   for (const [field, value] of Object.entries(call.pointers)) {
     places[field] = at;
-    at = aligned(at + (typeof value === "number" ? value : value.length));
+    at = aligned(at + (typeof value === "number" ? value : value.byteLength));
   }
   if (at > l1.base + l1.size) {
     throw new AttoflowError(`the operands of ${call.kernel} do not fit L1`, {
@@ -150,7 +154,7 @@ export async function runKernels(
     soc.load(image);
     soc.writeBytes(symbol("rig_selected"), new Uint8Array(Uint32Array.of(i).buffer));
     for (const [field, value] of Object.entries(call.pointers)) {
-      if (typeof value !== "number") soc.writeBytes(places[field], value);
+      if (typeof value !== "number") soc.writeBytes(places[field], bytesOf(value));
     }
     soc.run({ maxCycles: 1e8, limitIsFault: true });
     const [coldCycles, cycles] = new Uint32Array(soc.readBytes(symbol("rig_cycles"), 8).slice().buffer);

@@ -4,14 +4,10 @@
 import { Random } from "../../examples/integer_builder.ts";
 import { ModelBuilder } from "../model/builder.ts";
 import { elementCount, integerLimits, type Model, type Tensor, type TensorData } from "../model/types.ts";
+import type { RigCall } from "./kernel_rig.ts";
 
 /** The same work for a plain version. */
-export interface PlainCall {
-  readonly kernel: string;
-  /** Data of its pointer fields; a number is the length of the result. */
-  readonly pointers: Readonly<Record<string, TensorData | number>>;
-  readonly parameters: Readonly<Record<string, number>>;
-}
+type PlainCall = Omit<RigCall, "source">;
 
 /** A piece of work. */
 export interface KernelWorkload {
