@@ -6,7 +6,7 @@ import { finishNetwork, type NetworkExample, type NetworkOptions } from "../netw
 import { TransformerBuilder } from "../transformer.ts";
 
 /** Sizes of DINOv2-Small. */
-export const dinoSizes = {
+const dinoSizes = {
   channels: 3,
   /** Height and width of an image. */
   image: 224,

@@ -6,7 +6,7 @@ import { finishNetwork, type NetworkExample, type NetworkOptions } from "../netw
 import { TransformerBuilder } from "../transformer.ts";
 
 /** Sizes of MobileBERT. */
-export const mobileBertSizes = {
+const mobileBertSizes = {
   /** S */
   tokens: 128,
   /** Width of the word table. */

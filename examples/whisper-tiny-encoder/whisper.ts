@@ -7,7 +7,7 @@ import { finishNetwork, type NetworkExample, type NetworkOptions } from "../netw
 import { TransformerBuilder } from "../transformer.ts";
 
 /** Sizes of Whisper-Tiny's encoder. */
-export const whisperSizes = {
+const whisperSizes = {
   /** Bins of the mel spectrogram. */
   bins: 80,
   frames: 1024,
@@ -23,14 +23,14 @@ export const whisperSizes = {
 export function buildWhisperEncoder(
   { layers = whisperSizes.layers, seed = 1 }: NetworkOptions = {},
 ): NetworkExample {
-  const { bins, frames, heads, feedForward } = whisperSizes;
+  const { bins, frames, tokens, hidden, heads, feedForward } = whisperSizes;
   const random = new Random(seed);
   const spectrograms = Array.from({ length: 3 }, () => spectrogram(random));
   const net = new IntegerBuilder("whisper-tiny-encoder");
   const builder = new TransformerBuilder(net, seed + 1);
 
   let x = convolutions(builder, net.input("mel", [1, bins, frames], spectrograms));
-  const positions = net.constant("positions", [1, ...sinusoids.shape], sinusoids.data);
+  const positions = net.constant("positions", [1, tokens, hidden], sinusoids());
   x = builder.activation("positioned", net.apply("Add", "positions_add", [x, positions]));
   for (let layer = 0; layer < layers; layer++) {
     // Keys have no bias in this model.
@@ -66,16 +66,15 @@ function convolutions(builder: TransformerBuilder, mel: TensorName): TensorName 
 }
 
 /** Positions as the model has them, in the units of GELU's result, 1/32, and negated as that: [512, 384]. */
-const sinusoids = (() => {
+function sinusoids(): Int8Array {
   const { tokens, hidden } = whisperSizes;
   const half = hidden / 2;
-  const data = Int8Array.from({ length: tokens * hidden }, (_, i) => {
+  return Int8Array.from({ length: tokens * hidden }, (_, i) => {
     const [token, channel] = [Math.floor(i / hidden), i % hidden];
     const angle = token / 10000 ** ((channel % half) / (half - 1));
     return -Math.round(32 * (channel < half ? Math.sin(angle) : Math.cos(angle)));
   });
-  return { shape: [tokens, hidden], data };
-})();
+}
 
 /** A spectrogram of something like speech: harmonics of a moving pitch under moving formants, pauses, noise. */
 function spectrogram(random: Random): Int8Array {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { flag, option, optional, withDefault } from "@optique/core";
 import { z } from "zod";
 import { countMacs, type NetworkExample, writeNetwork } from "../../examples/network_example.ts";
-import { networks } from "../../examples/networks.ts";
+import { type NetworkName, networks } from "../../examples/networks.ts";
 import type { Summary } from "../../runtime/validate/validate.ts";
 import type { EnergyEstimate } from "../../targets/energy.ts";
 import { engineTimeLines, type EngineTimes } from "../../targets/engine_time.ts";
@@ -18,9 +18,7 @@ import { processors } from "./pool.ts";
 import { withTemporaryFolder } from "./temporary.ts";
 import { validate } from "./validate_folder.ts";
 
-/** Names of the networks. */
-export const networkNames = ["mobilebert", "dinov2-small", "whisper-tiny-encoder"] as const;
-export type NetworkName = (typeof networkNames)[number];
+const names = networks.map(({ name }) => name);
 
 /** `--networks` and `--network NAME`. */
 export const networksFields = {
@@ -30,8 +28,8 @@ export const networksFields = {
     }),
     false,
   ),
-  network: optional(option("--network", value("NAME", z.enum(networkNames), "mobilebert"), {
-    description: plain(`Only this one of them: ${networkNames.join(", ")}.`),
+  network: optional(option("--network", value("NAME", z.enum(names), "mobilebert"), {
+    description: plain(`Only this one of them: ${names.join(", ")}.`),
   })),
 };
 
@@ -114,7 +112,7 @@ export interface NetworkBenchOptions {
 }
 
 /** Measures networks, one after the other. */
-export async function* measureNetworks(
+async function* measureNetworks(
   { target, cc, network }: NetworkBenchOptions,
 ): AsyncGenerator<NetworkMeasurement> {
   for (const { name, build } of networks) {
