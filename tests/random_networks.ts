@@ -66,41 +66,6 @@ class NetworkMaker extends RandomLayers {
     return made ?? this.linear(x);
   }
 
-  /** x · weights, int32. */
-  matmul(x: Tensor, columns: number): Tensor {
-    const { random } = this;
-    const depth = x.shape.at(-1)!;
-    if (x.shape.length === 2 && random.chance(0.4)) {
-      const transB = random.chance(0.5);
-      const w = this.weights(transB ? [columns, depth] : [depth, columns]);
-      const bias = random.chance(0.5) ? [this.bias([columns])] : [];
-      return this.apply("Gemm", [x, w, ...bias], {
-        alpha: 1,
-        beta: bias.length > 0 && random.chance(0.3) ? random.pick([2, -1]) : 1,
-        transA: false,
-        transB,
-      });
-    }
-    const fronts = x.shape.slice(0, -2);
-    const shape = fronts.length > 0 && elementCount(fronts) < 4 && random.chance(0.15) ? fronts : [];
-    return this.apply("MatMul", [x, this.weights([...shape, depth, columns])]);
-  }
-
-  /** A tensor of 8 bits, as it is or scaled by a constant. */
-  scaled(x: Tensor): Tensor {
-    const { random } = this;
-    if (random.chance(0.3)) return x;
-    const columns = x.shape.at(-1)!;
-    const shape = random.pick([[1], [columns], [1, columns], [], x.shape]);
-    const range = random.pick([[-128, 127], [1, 127], [-1, 1], [0, 0], [100, 200], [-5000, 5000]]);
-    const scale = this.builder.constant(
-      "d",
-      shape,
-      Int32Array.from({ length: elementCount(shape) }, () => random.integer(range[0], range[1])),
-    );
-    return this.apply("Mul", random.chance(0.5) ? [x, scale] : [scale, x]);
-  }
-
   /** A linear layer, perhaps over several operands, with residuals. */
   linear(x: Tensor, columns = this.columnsFor(x)): Tensor {
     const { random } = this;
@@ -122,15 +87,6 @@ class NetworkMaker extends RandomLayers {
       return this.requant(this.add(y, this.apply("Clip", [y], { min: -9000, max: 9000 })));
     }
     return this.activated(this.requant(y, y.shape.length - 1));
-  }
-
-  biased(y: Tensor): Tensor {
-    const { random } = this;
-    const columns = y.shape.at(-1)!;
-    return this.add(
-      y,
-      this.bias(random.pick([[columns], [columns], [columns], [1, columns], [1], y.shape.slice(-2)])),
-    );
   }
 
   activated(y: Tensor): Tensor {
@@ -208,10 +164,6 @@ class NetworkMaker extends RandomLayers {
     this.pool.push(joined);
     if (random.chance(0.2)) return joined;
     return this.linear(joined, random.chance(0.6) ? x.shape.at(-1)! : undefined);
-  }
-
-  perhapsBiased(y: Tensor): Tensor {
-    return this.random.chance(0.5) ? this.biased(y) : y;
   }
 
   norm(x: Tensor): Tensor {
