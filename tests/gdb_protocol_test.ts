@@ -13,6 +13,7 @@ import {
   csrr,
   csrw,
   exit,
+  hang,
   image,
   li,
   onlyHart,
@@ -363,7 +364,7 @@ Deno.test("a program that ends, and one that never will", async () => {
       assert.deepEqual(await server.end, { kind: "exit", code: 7 });
     },
   );
-  const asleep = [...csrw("mie", zero), ...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
+  const asleep = [...csrw("mie", zero), ...hang];
   await withServer(image(asleep), async (client) => {
     stopped(await client.ask("vCont;c"), /^T06/);
     assert.match(client.console, /all harts wait/);

@@ -9,6 +9,7 @@ import {
   codeBase,
   csrr,
   exit,
+  hang,
   li,
   onlyHart,
   op,
@@ -19,7 +20,6 @@ import {
 } from "./soc_program.ts";
 
 const { zero, t1, t2, a0, a1, a2, a3, a4 } = registers;
-const hang = [...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
 const result = tcdm + 0x1000;
 const [s2, s3, s4, s5] = [18, 19, 20, 21];
 

@@ -13,6 +13,7 @@ import {
   csrr,
   csrw,
   exit,
+  hang,
   li,
   onlyHart,
   op,
@@ -23,7 +24,6 @@ import {
 } from "./soc_program.ts";
 
 const { zero, t0, t1, t2, a0, a1, a2, a3, a4 } = registers;
-const hang = [...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
 const result = tcdm + 0x1000;
 
 /** Lines that show a cycle counter, or ids of a full DMA queue (cluster-timing/README.md). */

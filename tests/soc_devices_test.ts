@@ -11,6 +11,7 @@ import {
   csrr,
   csrw,
   exit,
+  hang,
   image,
   li,
   onlyHart,
@@ -24,7 +25,6 @@ import {
 import { Soc } from "../runtime/soc/soc.ts";
 
 const { zero, t0, t1, t2, a0, a1, a2, a3 } = registers;
-const hang = [...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
 const l2 = codeBase + 0x10_0000;
 
 const dmaAddresses = (source: number, destination: number) => [

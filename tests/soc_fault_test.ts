@@ -10,6 +10,7 @@ import {
   csrw,
   exit,
   faultOf,
+  hang,
   li,
   onlyHart,
   op,
@@ -21,7 +22,6 @@ import {
 } from "./soc_program.ts";
 
 const { zero, t0, a0, a1 } = registers;
-const hang = [...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
 const alone = (words: number[]) => [...onlyHart(3, words), ...hang];
 
 Deno.test("a load from nowhere names hart, pc, function, instruction and address", () => {

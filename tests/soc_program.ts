@@ -49,14 +49,16 @@ export const put = (address: number, rs2: number): number[] => [
   ...op("sw", { rs1: t0, rs2 }),
 ];
 
+/** Waits for ever. */
+export const hang: number[] = [...op("wfi"), ...op("jal", { rd: zero, imm: -4 })];
+
 /** Ends the program with the status in a0; uses t0 and t1. */
 export const exit: number[] = [
   ...op("slli", { rd: a0, rs1: a0, imm: 16 }),
   ...li(t1, 0x3333),
   ...op("or", { rd: a0, rs1: a0, rs2: t1 }),
   ...put(finisher, a0),
-  ...op("wfi"),
-  ...op("jal", { rd: zero, imm: -4 }),
+  ...hang,
 ];
 
 /** Harts but one skip `words`; uses t0 and t1. */

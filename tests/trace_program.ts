@@ -5,7 +5,19 @@ import { buildSoc } from "../runtime/host/emulator.ts";
 import type { Image, ImageSymbol } from "../runtime/image/types.ts";
 import type { RunResult, Soc } from "../runtime/soc/soc.ts";
 import { Tracer, type TracerOptions } from "../runtime/trace/tracer.ts";
-import { barrier, cluster, codeBase, csrr, exit, image, li, onlyHart, op, registers } from "./soc_program.ts";
+import {
+  barrier,
+  cluster,
+  codeBase,
+  csrr,
+  exit,
+  hang,
+  image,
+  li,
+  onlyHart,
+  op,
+  registers,
+} from "./soc_program.ts";
 
 const { zero, ra, t0, t1, a0, a1 } = registers;
 
@@ -37,8 +49,7 @@ export function tracedProgram(): Image {
     ...barrier,
     ...csrr(t0, "mhartid"),
     ...op("beq", { rs1: t0, rs2: zero, imm: 12 }),
-    ...op("wfi"),
-    ...op("jal", { rd: zero, imm: -4 }),
+    ...hang,
     ...op("addi", { rd: a0, imm: 0 }),
     ...exit,
   ];

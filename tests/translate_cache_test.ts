@@ -8,17 +8,17 @@ import { readElf } from "../runtime/image/elf.ts";
 import { FastHarts } from "../runtime/soc/fast_harts.ts";
 import { Soc } from "../runtime/soc/soc.ts";
 import { loadTarget } from "../targets/load.ts";
+import type { Target } from "../targets/schema.ts";
 import { findCompiler } from "./isa/compiler.ts";
 
 /** Runs an image with a cache, which keeps what was translated. */
-async function run(elf: Uint8Array, name: string, folder: string | undefined) {
-  const target = await loadTarget(name);
+function run(elf: Uint8Array, target: Target, folder: string | undefined) {
   const engine = new FastHarts(target, {
     patience: 200,
     ...(folder ? { cache: new FolderCache(folder) } : {}),
   });
   const soc = new Soc(target, { engine });
-  soc.load(readElf(elf, name));
+  soc.load(readElf(elf, target.name));
   const { exitCode, cycle } = soc.run({ maxCycles: 100_000_000, limitIsFault: true });
   engine.close();
   const { regions, reused } = engine.translated;
@@ -35,13 +35,14 @@ const programs = [
 Deno.test("translated code of earlier runs is used again and changes nothing", async (test) => {
   const compiler = await findCompiler("translated code between runs");
   if (!compiler) return;
-  for (const [target, folder, sources, options] of programs) {
-    await test.step(`${target} ${sources.at(-1)} ${options[0] ?? ""}`, async () => {
+  for (const [name, folder, sources, options] of programs) {
+    const target = await loadTarget(name);
+    await test.step(`${name} ${sources.at(-1)} ${options[0] ?? ""}`, async () => {
       const elf = await compiler.build(folder, [...sources], [...options]);
       const cache = await Deno.makeTempDir();
       try {
-        const without = await run(elf, target, undefined);
-        const first = await run(elf, target, cache), second = await run(elf, target, cache);
+        const without = run(elf, target, undefined);
+        const first = run(elf, target, cache), second = run(elf, target, cache);
         assert.deepEqual([first.done, second.done], [without.done, without.done]);
         assert.equal(first.reused, 0);
         assert(
@@ -54,12 +55,32 @@ Deno.test("translated code of earlier runs is used again and changes nothing", a
           bytes[bytes.length >> 1] ^= 4;
           Deno.writeFileSync(path, bytes);
         }
-        const third = await run(elf, target, cache);
+        const third = run(elf, target, cache);
         assert.deepEqual([third.done, third.reused], [without.done, 0]);
       } finally {
         await Deno.remove(cache, { recursive: true });
       }
     });
+  }
+});
+
+Deno.test("code translated for a slower memory is not used for a faster one", async () => {
+  const compiler = await findCompiler("translated code beside another memory");
+  if (!compiler) return;
+  const [name, folder, sources, options] = programs[1];
+  const target = await loadTarget(name);
+  const memories = target.memories.map((memory) =>
+    memory.role === "l2" ? { ...memory, latency: 50 } : memory
+  );
+  const slow = { ...target, memories };
+  const elf = await compiler.build(folder, [...sources], [...options]);
+  const cache = await Deno.makeTempDir();
+  try {
+    assert(run(elf, slow, cache).regions > 0);
+    const { reused, done } = run(elf, target, cache);
+    assert.deepEqual([done, reused], [run(elf, target, undefined).done, 0]);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
   }
 });
 

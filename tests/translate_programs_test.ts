@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readElf } from "../runtime/image/elf.ts";
 import { loadTarget } from "../targets/load.ts";
-import { type Compiler, findCompiler } from "./isa/compiler.ts";
+import { type Compiler, cPrograms, findCompiler } from "./isa/compiler.ts";
 import { architectural, type Outcome, run, type Tier, type Trial } from "./translate_harness.ts";
 
 /** Both ways to run under fast timing agree in everything, and with exact timing in what a program can tell. */
@@ -34,21 +34,7 @@ function withCompiler(name: string, body: (compiler: Compiler) => Promise<void>)
   });
 }
 
-for (
-  const program of [
-    "atomic",
-    "checksums",
-    "matrices",
-    "recursion",
-    "self_modifying",
-    "sorting",
-    "strings",
-    "structures",
-    "transformer",
-    "traps",
-    "wide",
-  ]
-) {
+for (const program of cPrograms) {
   withCompiler(`fast timing: C program ${program}`, async (compiler) => {
     const elf = await compiler.build("programs", ["start.S", "console.c", `${program}.c`]);
     const { end, console } = agree(await trial(elf, "virt"));

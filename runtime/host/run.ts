@@ -1,6 +1,7 @@
 // Runs an emulated SoC so that the process stays alive to what happens outside: signals, sockets.
 
 import { AttoflowError } from "../../targets/errors.ts";
+import { hex } from "../hart/disassemble.ts";
 import type { RunOptions, RunResult, Soc } from "../soc/soc.ts";
 
 /**
@@ -72,12 +73,11 @@ export function stateLines(soc: Soc): string[] {
     wfi: "in wfi: waits for an interrupt",
     barrier: `at the barrier: waits for hart${missing.length === 1 ? "" : "s"} ${missing.join(", ")}`,
   };
-  const pcOf = (pc: number) => `0x${pc.toString(16).padStart(8, "0")}`;
   const width = Math.max(...harts.map(({ symbol }) => symbol.length));
   return [
     `cycle ${soc.cycle}`,
     ...harts.map(({ hart, pc, symbol, activity }) =>
-      `hart ${hart}  pc ${pcOf(pc)}  ${symbol.padEnd(width)}  ${waits[activity]}`
+      `hart ${hart}  pc ${hex(pc)}  ${symbol.padEnd(width)}  ${waits[activity]}`
     ),
   ];
 }

@@ -7,7 +7,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { TranslatorStatistics } from "../hart/translate/translator.ts";
-import { atBarrier, running, waitingForInterrupt } from "../hart/state.ts";
+import { running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
 import { Contention } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
@@ -361,9 +361,7 @@ export class FastHarts implements HartEngine {
 
   /** A hart has come to the barrier or to a wfi. The last one to come need not be the last in time. */
   #park(hart: number): void {
-    const { activity } = this.#parts.state;
-    if (activity[hart] === waitingForInterrupt) return;
-    if (activity[hart] === atBarrier) return;
+    if (this.#parts.state.activity[hart] !== running) return;
     this.#released = true;
     this.#until = Math.min(this.#until, Math.max(...this.#clock));
   }

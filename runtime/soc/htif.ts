@@ -1,6 +1,8 @@
 // The host's side of HTIF as bare-metal programs use it: they write their exit status or a request to `tohost`
 // (snitch-cluster.md, section 1.12; the RISC-V ISA tests).
 
+import type { Image } from "../image/types.ts";
+import type { MemoryAccess } from "./access.ts";
 import type { HostAccess } from "./host_access.ts";
 
 /** Memory and console, as a request needs them. */
@@ -14,11 +16,19 @@ const writeCall = 64;
 /** Longest text that one request may print. */
 const longestText = 1 << 16;
 
+/** Serves the requests of an image that has a word `tohost`, with answers in `fromhost` if it has that, too. */
+export function watchHtif(image: Image, access: Pick<MemoryAccess, "watch">, context: HtifContext): void {
+  const [tohost, fromhost] = ["tohost", "fromhost"].map((name) =>
+    image.symbols.find((symbol) => symbol.name === name && symbol.kind !== "function")?.address
+  );
+  if (tohost !== undefined) access.watch(tohost, () => serveHtif(context, tohost, fromhost));
+}
+
 /**
  * Serves a write to `tohost`: an odd value ends the program with status value >> 1; an even one is the address of
  * a system call's words, of which only `write` is served.
  */
-export function serveHtif(context: HtifContext, tohost: number, fromhost: number | undefined): void {
+function serveHtif(context: HtifContext, tohost: number, fromhost: number | undefined): void {
   const value = context.memory.readUint32(tohost);
   if (value === 0) return;
   if ((value & 1) === 1) {

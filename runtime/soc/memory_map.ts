@@ -119,6 +119,12 @@ export class MemoryMap {
       : this.#byEntry[entry];
   }
 
+  /** The word at an address; undefined where there is no memory. `address` may be signed or unsigned. */
+  wordAt(address: number): number | undefined {
+    const region = this.find(address);
+    return region?.words[((address >>> 0) - region.base) >>> 2];
+  }
+
   /** The memory that holds all of a span; undefined if any of it is outside of one memory. */
   span(address: number, bytes: number): Region | undefined {
     const region = this.find(address);

@@ -1,5 +1,5 @@
-// The SoC: harts, memories, buses and devices of a target, wired together and run cycle by cycle. The constructor is
-// the block diagram; `run` is the clock.
+// The SoC: harts, memories, buses and devices of a target, wired together. The constructor is the block diagram; who
+// takes a turn when is in cycle_clock.ts, and in fast_harts.ts for fast timing.
 
 import { AttoflowError } from "../../targets/errors.ts";
 import { Dma } from "../../targets/engines/dma/device.ts";
@@ -28,7 +28,7 @@ import type { EngineParts, HartEngine, Ticking } from "./engine.ts";
 import { fetchedCode } from "./fetched_code.ts";
 import { GuestFault, unhandledTrap } from "./fault.ts";
 import { HostAccess } from "./host_access.ts";
-import { serveHtif } from "./htif.ts";
+import { watchHtif } from "./htif.ts";
 import { InterruptLines } from "./interrupts.ts";
 import { MemoryMap } from "./memory_map.ts";
 import { NarrowPath } from "./narrow_path.ts";
@@ -282,13 +282,9 @@ export class Soc {
     this.#host.load(image);
     this.#state.pc.fill(image.entry);
     if (this.target.boot === "cluster-rom" && this.#cluster) this.#bootCluster(this.#cluster, image.entry);
-    const [tohost, fromhost] = ["tohost", "fromhost"].map((name) =>
-      image.symbols.find((symbol) => symbol.name === name && symbol.kind !== "function")?.address
-    );
     this.#engine?.loaded(image);
-    if (tohost === undefined) return;
-    const host = { memory: this.#host, print: this.#console, exit: (code: number) => this.#exit(code) };
-    this.#access.watch(tohost, () => serveHtif(host, tohost, fromhost));
+    const exit = (code: number) => this.#exit(code);
+    watchHtif(image, this.#access, { memory: this.#host, print: this.#console, exit });
   }
 
   #bootCluster(cluster: ClusterRegisters, entry: number): void {
@@ -377,7 +373,7 @@ export class Soc {
   #fail(what: string, hart: number | undefined, trapCause?: number): never {
     if (hart === undefined) throw new GuestFault(what, { cycle: this.#clock.cycle });
     const pc = this.#state.pc[hart] >>> 0;
-    const word = this.#map.find(pc)?.words[(pc - this.#map.find(pc)!.base) >>> 2];
+    const word = this.#map.wordAt(pc);
     throw new GuestFault(what, {
       hart,
       pc,

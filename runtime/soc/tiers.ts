@@ -7,6 +7,7 @@ import type { Target } from "../../targets/schema.ts";
 import type { Cache } from "../cache.ts";
 import { accesses } from "../hart/translate/block.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
+import type { CostParameters } from "../hart/translate/cost.ts";
 import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
 import {
   countingOfMany,
@@ -14,6 +15,7 @@ import {
   hartRecord,
   type Layout,
   layOut,
+  never,
   pageBytes,
   reason,
 } from "../hart/translate/layout.ts";
@@ -59,8 +61,6 @@ const counterWord = hartRecord.counter / 4, pcWord = hartRecord.pc / 4, poorWord
 
 /** Folders whose sources decide what translated code looks like, from `runtime`. */
 const sources = ["hart/", "hart/translate/", "wasm/"].map((folder) => `./${folder}`);
-/** Patience that never ends. */
-const never = 0x7fff_ffff;
 
 type Run = (core: number, interpret: number) => number;
 
@@ -112,13 +112,14 @@ export class Tiers {
     const ownPages = this.#layout.end / 65536;
     this.#own = new WebAssembly.Memory({ initial: ownPages, maximum: ownPages });
     this.#words = new Int32Array(this.#own.buffer);
-    this.#store = new BlockStore(this.#layout, this.#guest, this.#own, {
+    const parameters: CostParameters = {
       outstandingLoads: core.outstandingLoads,
       outstandingMemory: core.outstandingMemory,
       farLatency: far[0]?.latency ?? 0,
       usual: this.#layout.windows[0].memory,
       mixed: near.length > 0,
-    }, options.patience);
+    };
+    this.#store = new BlockStore(this.#layout, this.#guest, this.#own, parameters, options.patience);
     const table = new WebAssembly.Table({ element: "anyfunc", initial: 64 });
     const given = {
       [imports.module]: { [imports.guest]: this.#guest, [imports.own]: this.#own, [imports.regions]: table },
@@ -127,7 +128,7 @@ export class Tiers {
     if (stamp !== undefined) {
       this.#cache = options.cache;
       const key = new WordHash();
-      key.addText(JSON.stringify([stamp, this.#layout, core]));
+      key.addText(JSON.stringify([stamp, this.#layout, parameters]));
       this.#key = key.text;
     }
     const interpreter = new WebAssembly.Module(this.#interpreter());
@@ -174,8 +175,7 @@ export class Tiers {
     if (!this.#cache || !this.#translate) return;
     const hash = new WordHash();
     hash.add(image.entry);
-    for (const { kind, address, size } of image.symbols) {
-      if (kind !== "function") continue;
+    for (const { address, size } of codeOf(image)) {
       for (let pc = address - address % 4; pc < address + size; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
     }
     this.#regionsName = `regions-${this.#key}-${hash.text}`;
@@ -315,4 +315,12 @@ export class Tiers {
     }
     return spans !== undefined;
   }
+}
+
+/** Where an image's code is: its functions, or all that it brings if it does not name them. */
+function codeOf({ symbols, segments }: Image): { address: number; size: number }[] {
+  const functions = symbols.filter(({ kind }) => kind === "function");
+  return functions.length > 0
+    ? functions
+    : segments.map(({ address, bytes }) => ({ address, size: bytes.length }));
 }

@@ -91,8 +91,7 @@ export class HartTracks implements HartListener {
   }
 
   #wayFrom(last: number): Way {
-    const region = this.#parts.map.find(last);
-    const word = region?.words[((last >>> 0) - region.base) >>> 2] ?? 0;
+    const word = this.#parts.map.wordAt(last) ?? 0;
     const instruction = decode(word);
     if (instruction?.meaning.kind !== "jump") return instruction?.name === "mret" ? "return" : "other";
     const { rd, rs1 } = operandsOfWord(word, instruction.format);

@@ -21,10 +21,7 @@ export function watchLayers(
   const mailbox = manifest.symbols.attoflow_mailbox;
   if (mailbox === undefined || !map.span(mailbox, 4)) return;
   const layers = manifest.layers.length;
-  const wordAt = (address: number) => {
-    const region = map.find(address)!;
-    return region.words[(address - region.base) >>> 2] >>> 0;
-  };
+  const wordAt = (address: number) => map.wordAt(address)! >>> 0;
   let inference = false;
   /** Layer that is worked on, or -1; the one that follows the last that ended. */
   let current = -1, next = 0;

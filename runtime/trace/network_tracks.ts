@@ -3,6 +3,7 @@
 import type { Transfer } from "../../targets/engines/dma/device.ts";
 import type { Manifest } from "../../targets/manifest.ts";
 import type { Target } from "../../targets/schema.ts";
+import { hex } from "../hart/disassemble.ts";
 import type { FinishedJob } from "../soc/observer.ts";
 import { displayName } from "../host/names.ts";
 import type { LayerListener } from "./layers.ts";
@@ -117,8 +118,4 @@ export class JobTrack {
 /** Cycles of a span, and microseconds at the target's clock. */
 function durationOf({ clock }: Target): (cycles: number) => Details {
   return (cycles) => ({ cycles, microseconds: Math.round(cycles * 1e9 / clock.hertz) / 1000 });
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(8, "0")}`;
 }

@@ -123,10 +123,7 @@ export class Tracer {
   report(): ProfileReport | undefined {
     const { image, manifest } = this.#options, parts = this.#parts;
     if (!this.#profile || !parts) return undefined;
-    const wordAt = (pc: number) => {
-      const region = parts.map.find(pc);
-      return region?.words[(pc - region.base) >>> 2] ?? 0;
-    };
+    const wordAt = (pc: number) => parts.map.wordAt(pc) ?? 0;
     return reportOf(this.#profile, image, parts.state.count, wordAt, manifest);
   }
 }

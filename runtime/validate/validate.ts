@@ -161,8 +161,8 @@ export class Tally {
   }
 
   #counted(): Pick<Summary, "counters" | "energy"> {
-    const { energy, clock } = targetSchema.parse(this.manifest.target);
     if (this.#counters.length === 0) return {};
+    const { energy, clock } = targetSchema.parse(this.manifest.target);
     const counters = this.#counters.reduce(sumOfCounters);
     const events = energy && energyEventsOf(counters);
     return { counters, ...(events ? { energy: estimateEnergy({ energy, clock }, events) } : {}) };

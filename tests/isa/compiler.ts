@@ -11,6 +11,21 @@ const families: Record<CompilerFamily, string[]> = {
   clang: ["--target=riscv32-unknown-elf", "-fuse-ld=lld"],
 };
 
+/** Programs of the folder `programs`, each of which is linked with start.S and console.c. */
+export const cPrograms = [
+  "atomic",
+  "checksums",
+  "matrices",
+  "recursion",
+  "self_modifying",
+  "sorting",
+  "strings",
+  "structures",
+  "transformer",
+  "traps",
+  "wide",
+];
+
 /** A compiler that can build and link for rv32ima. */
 export interface Compiler {
   command: string;

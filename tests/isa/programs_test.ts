@@ -2,25 +2,11 @@
 
 import assert from "node:assert/strict";
 import { sharedPath } from "../shared.ts";
-import { type Compiler, findCompiler } from "./compiler.ts";
+import { type Compiler, cPrograms, findCompiler } from "./compiler.ts";
 import { runEmulator } from "./emulator.ts";
 import { findQemu, runQemu } from "./qemu.ts";
 
-const programs = [
-  "atomic",
-  "checksums",
-  "matrices",
-  "recursion",
-  "self_modifying",
-  "sorting",
-  "strings",
-  "structures",
-  "transformer",
-  "traps",
-  "wide",
-];
-
-for (const program of programs) {
+for (const program of cPrograms) {
   Deno.test(`C program ${program} agrees with QEMU`, async () => {
     const compiler = await findCompiler(`C program ${program}`);
     if (!compiler) return;

@@ -148,6 +148,9 @@ export const reason = {
   poor: 4,
 } as const;
 
+/** Patience that never ends. */
+export const never = 0x7fff_ffff;
+
 /** What a region's leaving for the interpreter takes from its patience. */
 export const leavingCost = 16;
 

@@ -10,7 +10,7 @@ import type { BlockStore, StoredBlock } from "./block_store.ts";
 import { type Flow, order } from "./flow.ts";
 import type { Bounds, Expectation } from "./guards.ts";
 import { importMemories, imports, regionType } from "./interpreter.ts";
-import { amongGuarded, type Layout, leavingCost } from "./layout.ts";
+import { amongGuarded, type Layout, leavingCost, never } from "./layout.ts";
 import { collect, defaultLimits, lastStep, type Placed, type RegionLimits } from "./region.ts";
 import { joinSpans, type KeptRegion, type KeptRegions, type Span, touches } from "./region_cache.ts";
 import { RegionWriter } from "./region_writer.ts";
@@ -36,8 +36,6 @@ export interface TranslatorStatistics {
 
 /** Times that a region may leave for the interpreter before it is made anew, and how often it is. */
 const leavings = 500, attempts = 4;
-/** Patience that never ends. */
-const never = 0x7fff_ffff;
 /** Where code is executed beyond all that was known, more is expected right behind it: bytes. */
 const margin = 4096;
 

@@ -128,8 +128,7 @@ export class Breakpoints {
   /** What the hart's access that the instruction at `pc` has just asked for hits. */
   hitBy(hart: number, pc: number): Hit | undefined {
     const { map, state } = this.#parts;
-    const region = map.find(pc);
-    const word = region?.words[((pc >>> 0) - region.base) >>> 2] ?? 0;
+    const word = map.wordAt(pc) ?? 0;
     const instruction = decode(word);
     const kind = instruction?.meaning.kind;
     const reads = kind === "load" || kind === "reserve" || kind === "atomic";
