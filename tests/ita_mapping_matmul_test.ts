@@ -6,6 +6,7 @@ import { itaMapping } from "../targets/engines/ita/mapping.ts";
 import { Random, randomTensor } from "./cores_harness.ts";
 import {
   clearTiles,
+  parameterValue,
   PieceMachine,
   piecesOf,
   referenceOf,
@@ -15,11 +16,6 @@ import {
 } from "./ita_pieces.ts";
 
 const int8 = { min: -128, max: 127 };
-
-const parameter = (name: string, values: ArrayLike<number>, shape: readonly number[] = [values.length]) => {
-  const tensor = parameterTensor(name, shape, values);
-  return { tensor, data: tensor.data! };
-};
 
 interface Case {
   readonly attributes: Record<string, unknown>;
@@ -77,15 +73,14 @@ function randomCase(random: Random): Case {
     1,
   ]]);
   const bias = biasShape &&
-    parameter(
-      "bias",
+    parameterValue(
       randomTensor(random, biasShape, { min: -16384, max: 16383 }, { dtype: "int32" }).data,
       biasShape,
     );
   const relu = random.chance(0.3);
   return {
     attributes: { axis, shift, transA, transB, signed: !relu, levels: relu ? 128 : 256 },
-    inputs: [a, b, bias, parameter("mul", mul), parameter("add", add)],
+    inputs: [a, b, bias, parameterValue(mul), parameterValue(add)],
   };
 }
 
@@ -121,12 +116,11 @@ Deno.test("the longest inner dimension: 15 tiles, the last one not full", async 
     const inputs = [
       randomTensor(random, [65, depth], int8),
       randomTensor(random, [depth, 70], int8, { constant: true }),
-      parameter(
-        "bias",
+      parameterValue(
         randomTensor(random, [70], { min: -(2 ** 23), max: 2 ** 23 - 1 }, { dtype: "int32" }).data,
       ),
-      parameter("mul", [200]),
-      parameter("add", [0]),
+      parameterValue([200]),
+      parameterValue([0]),
     ];
     const view = viewOf("RequantizedMatMul", inputs.map(({ tensor }) => tensor), {
       axis: -1,

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { recordedHardware } from "../runtime/validate/ita.ts";
 import { elementCount, type Tensor } from "../src/model/types.ts";
+import { parameterTensor } from "../src/operators/ranges.ts";
 import { operatorNamed } from "../src/operators/registry.ts";
 import {
   type AcceleratorSequence,
@@ -42,6 +43,15 @@ export async function targetWith(parameters: Partial<ItaParameters> = {}): Promi
 export interface TestValue {
   readonly tensor: Tensor;
   readonly data: NonNullable<Tensor["data"]>;
+}
+
+/** A constant of int32, as requantisations and biases have them. */
+export function parameterValue(
+  values: ArrayLike<number>,
+  shape: readonly number[] = [values.length],
+): TestValue {
+  const tensor = parameterTensor("parameter", shape, values);
+  return { tensor, data: tensor.data! };
 }
 
 /** Sets tiles of a constant's matrices to zero, each with some probability. */

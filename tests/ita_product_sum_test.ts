@@ -13,6 +13,7 @@ import { translateGelu } from "../targets/engines/ita/gelu.ts";
 import { Random, randomTensor } from "./cores_harness.ts";
 import {
   clearTiles,
+  parameterValue,
   PieceMachine,
   piecesOf,
   referenceOf,
@@ -155,14 +156,11 @@ Deno.test("random sums, with tiles that are zero: what the operator says", async
     const bias = random.pick([undefined, [n], [m, 1], [1]]);
     const relu = random.chance(0.3);
     const gelu = !relu && random.chance(0.3) ? negatedGelu : undefined;
-    const value = (values: number[], shape = [values.length]) => {
-      const tensor = parameterTensor("p", shape, values);
-      return { tensor, data: tensor.data! };
-    };
     const inputs = [
-      bias && value(Array.from({ length: elementCount(bias) }, () => random.integer(-9999, 9999)), bias),
-      value([random.integer(1, 255)]),
-      value([random.pick([0, 0, 1 << 15])]),
+      bias &&
+      parameterValue(Array.from({ length: elementCount(bias) }, () => random.integer(-9999, 9999)), bias),
+      parameterValue([random.integer(1, 255)]),
+      parameterValue([random.pick([0, 0, 1 << 15])]),
       undefined,
       ...operands,
     ];

@@ -36,9 +36,23 @@ export function byColumn(constant: Tensor, columns: number): ArrayLike<number> |
   return data.length === columns && shape.at(-1) === columns ? data : undefined;
 }
 
-const tablesOf = new WeakMap<Node, Uint8Array>();
+const tables = new WeakMap<Node, Uint8Array>();
 
-/** The call for a piece; the table is made once for a node. */
+/** A kernel's table of two int32 for each column, by turns. It is made once for a node. */
+export function columnTable(node: Node, first: ArrayLike<number>, second: ArrayLike<number>): Uint8Array {
+  let table = tables.get(node);
+  if (!table) {
+    const pairs = Int32Array.from(
+      { length: 2 * first.length },
+      (_, i) => (i % 2 === 0 ? first : second)[i >> 1],
+    );
+    table = new Uint8Array(pairs.buffer);
+    tables.set(node, table);
+  }
+  return table;
+}
+
+/** The call for a piece. */
 export function columnsCall(
   { node, inputs: [x] }: NodeView,
   box: Box,
@@ -46,12 +60,7 @@ export function columnsCall(
   scaling: ColumnScaling,
 ): KernelCall {
   const { mul, add, shift, low, high } = scaling;
-  let table = tablesOf.get(node);
-  if (!table) {
-    const pairs = Int32Array.from({ length: 2 * mul.length }, (_, i) => (i % 2 === 0 ? mul : add)[i >> 1]);
-    table = new Uint8Array(pairs.buffer);
-    tablesOf.set(node, table);
-  }
+  const table = columnTable(node, mul, add);
   const columns = box.shape.at(-1)!;
   const first = box.start.at(-1)!;
   const count = elementCount(box.shape);

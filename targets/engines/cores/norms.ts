@@ -1,11 +1,11 @@
 // Normalisations on the worker cores: with one weight for all columns (kernels/norm_uniform.c), with constants by column
 // (norm_columns.c, scale_columns.c), and any others (norm.c).
 
-import { bytesPerElement, elementCount, type Node, type Tensor } from "../../../src/model/types.ts";
+import { bytesPerElement, elementCount, type Tensor } from "../../../src/model/types.ts";
 import { type Box, type KernelCall, type Mapping, type NodeView, wholeBox } from "../engine.ts";
 import type { Target } from "../../schema.ts";
 import { broadcastBox, broadcastStrides, mergeAxes, numbered, walkAxes } from "./boxes.ts";
-import { byColumn, type ColumnScaling, columnsCall, fitsWord } from "./columns.ts";
+import { byColumn, type ColumnScaling, columnsCall, columnTable, fitsWord } from "./columns.ts";
 import { estimateCycles, typeCode } from "./kernel_types.ts";
 import { integersOnly, outerAxes, rowCycles, rowsOf } from "./rows.ts";
 
@@ -39,13 +39,6 @@ function squaresOf(x: Tensor): Uint16Array {
   return Uint16Array.from({ length: 256 }, (_, i) => (i + least) ** 2);
 }
 
-/** Least and greatest of a constant's elements. */
-function dataLimits(data: ArrayLike<number>): { min: number; max: number } {
-  let [min, max] = [Infinity, -Infinity];
-  for (let i = 0; i < data.length; i++) [min, max] = [Math.min(min, data[i]), Math.max(max, data[i])];
-  return { min, max };
-}
-
 /** The call of kernels/norm_columns.c, if it can do the node: constants known, and all in 32 bits. */
 function columnsNorm(view: NodeView, box: Box, target: Target): KernelCall | undefined {
   const { node, inputs: [x, weight, bias], outputs: [y] } = view;
@@ -54,22 +47,17 @@ function columnsNorm(view: NodeView, box: Box, target: Target): KernelCall | und
   if (x!.dtype === "int32" || y.dtype === "int32" || !weight!.data || (bias && !bias.data)) return undefined;
   // Distances from the mean, or from 0.
   const reach = bias ? 255 : Math.max(Math.abs(x!.range.min), Math.abs(x!.range.max));
-  const { min, max } = dataLimits(weight!.data);
+  const { min, max } = weight!.range;
   const most = Math.max(-min, max) * reach;
   if (most >= 2 ** 31 || columns > 2 ** 15) return undefined;
-  let constants = normConstants.get(node);
-  if (!constants) {
-    constants = new Int32Array(2 * columns);
-    for (let i = 0; i < columns; i++) constants.set([weight!.data[i], bias ? bias.data![i] : 0], 2 * i);
-    normConstants.set(node, constants);
-  }
+  const constants = columnTable(node, weight!.data, bias?.data ?? new Int32Array(columns));
   return {
     kernel: "layer_norm_columns",
     source: "norm_columns.c",
     reads: [{ field: "x", input: 0, box }],
     writes: [{ field: "y", output: 0, box }],
     tables: [
-      { field: "constants", data: new Uint8Array(constants.buffer) },
+      { field: "constants", data: constants },
       { field: "squares", data: new Uint8Array(squaresOf(x!).buffer) },
     ],
     parameters: {
@@ -85,9 +73,6 @@ function columnsNorm(view: NodeView, box: Box, target: Target): KernelCall | und
     cycles: rowCycles(rows, { instructions: columns * 21 + 400, products: columns * 2.25 }, target),
   };
 }
-
-/** Weights and biases by turns, made once for a node. */
-const normConstants = new WeakMap<Node, Int32Array>();
 
 /** struct norm_memo in kernels/norm_uniform.h as a layer finds it. */
 function normMemo(x: Tensor, parameters: readonly number[]): Uint8Array {

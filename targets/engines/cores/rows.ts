@@ -29,6 +29,7 @@ export function rowCycles(rows: number, row: Work, target: Target): number {
     divisions: (row.divisions ?? 0) * rows,
   }, target);
 }
+
 interface ItaAttributes {
   readonly shift: number;
   readonly fullScale: number;

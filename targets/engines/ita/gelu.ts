@@ -2,6 +2,7 @@
 // of 8 bits: they are compared for all values.
 
 import { activate, type Requant } from "./arithmetic.ts";
+import { largestMultiplier, largestShift, limitsOf, resultOf } from "./requantise.ts";
 
 /** A network's GELU: iGELU, then y = clip((v·mul + add + 2^(shift-1)) >> shift) (src/operators/activations.ts). */
 export interface NetworkGelu {
@@ -26,8 +27,6 @@ export interface ItaGelu {
 type Translation = { readonly gelu: ItaGelu } | { readonly reason: string };
 
 const s16 = { min: -(2 ** 15), max: 2 ** 15 - 1 };
-const largestMultiplier = 255;
-const largestShift = 35;
 
 const known = new Map<string, Translation>();
 
@@ -54,7 +53,7 @@ function translate(network: NetworkGelu): Translation {
     return { reason: "ITA's GELU gives results of the opposite sign" };
   }
   const sign = network.negated ? -1 : 1;
-  const wanted = Array.from({ length: 256 }, (_, i) => sign * resultOf(i - 128, network) + 0);
+  const wanted = Array.from({ length: 256 }, (_, i) => sign * networkGelu(i - 128, network) + 0);
   // Inputs that tell most candidates from the right one come first.
   const inputs = Array.from({ length: 256 }, (_, i) => i - 128).sort((x, y) => Math.abs(y) - Math.abs(x));
   // At 0 both polynomials are 0: what comes out is what is added.
@@ -71,11 +70,9 @@ function translate(network: NetworkGelu): Translation {
   return { reason: "no multiplier of 8 bits makes ITA's GELU equal to the network's for all inputs" };
 }
 
-function resultOf(y: number, { b, one, mul, add, shift, signed, levels }: NetworkGelu): number {
+/** What the network makes of an input, not negated. */
+function networkGelu(y: number, { b, one, mul, add, shift, signed, levels }: NetworkGelu): number {
   const d = Math.min(Math.abs(y), -b) + b;
   const value = y * Math.floor((one + Math.sign(y) * (one - d * d)) / 2);
-  const half = shift > 0 ? 1n << BigInt(shift - 1) : 0n;
-  const scaled = Number((BigInt(value) * BigInt(mul) + BigInt(add) + half) >> BigInt(shift));
-  const low = signed ? -Math.floor(levels / 2) : 0;
-  return Math.min(low + levels - 1, Math.max(low, scaled));
+  return resultOf({ mul, add, shift, limits: limitsOf({ signed, levels }) }, value);
 }

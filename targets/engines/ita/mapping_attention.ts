@@ -20,7 +20,7 @@ import type {
   NodeView,
 } from "../engine.ts";
 import { requantise } from "./arithmetic.ts";
-import { biasLimits, type ItaRequant, translateRequant } from "./requantise.ts";
+import { biasLimits, type ItaRequant, limitsOf, translateRequant } from "./requantise.ts";
 import {
   BiasTable,
   chainCycles,
@@ -158,9 +158,8 @@ function requantsOf(
   heads: number,
   accumulators: Range,
 ): { readonly constants: ItaRequant[] } | { readonly reason: string } {
-  const { mul, add, shift, signed, levels } = requant;
-  const low = signed ? -Math.floor(levels / 2) : 0;
-  const limits = { min: low, max: low + levels - 1 };
+  const { mul, add, shift } = requant;
+  const limits = limitsOf(requant);
   const entry = (list: readonly number[], head: number) => list[list.length === 1 ? 0 : head];
   const translated = new Map<string, ItaRequant>();
   const constants: ItaRequant[] = [];
@@ -316,7 +315,7 @@ const mendCyclesOfRow = 4;
 function paddingKernel({ attributes, keys, valueWidth }: Attention, head: number, rows: number) {
   const { output, softmax } = attributes;
   const entry = (list: readonly number[]) => list[list.length === 1 ? 0 : head];
-  const low = output.signed ? -Math.floor(output.levels / 2) : 0;
+  const { min: low, max: high } = limitsOf(output);
   return {
     kernel: "attention_padding",
     source: "attention_padding.c",
@@ -330,7 +329,7 @@ function paddingKernel({ attributes, keys, valueWidth }: Attention, head: number
       add: entry(output.add),
       shift: entry(output.shift),
       low,
-      high: low + output.levels - 1,
+      high,
     },
   };
 }

@@ -15,7 +15,6 @@ import type {
   AcceleratorJob,
   AcceleratorSequence,
   Box,
-  Cut,
   KernelCall,
   Mapping,
   NodeView,
@@ -23,7 +22,17 @@ import type {
 } from "../engine.ts";
 import { type Product, productOf, type Term } from "./products.ts";
 import type { ItaRequant } from "./requantise.ts";
-import { BiasTable, chainCycles, tileBytes, tileEdge, tileLayout, tilesOf, unsuitable } from "./tiles.ts";
+import {
+  BiasTable,
+  chainCycles,
+  linearConstant,
+  matrixCuts,
+  tileBytes,
+  tileEdge,
+  tileLayout,
+  tilesOf,
+  unsuitable,
+} from "./tiles.ts";
 
 /** Which matrix of a tensor serves the matrix of the result at a position: its index, all batch axes flattened. */
 function matrixIndex(operand: readonly number[], index: readonly number[]): number {
@@ -107,7 +116,7 @@ function placeTerm(term: Term, number: number, box: Box): PlacedTerm {
         })),
     };
   }
-  const weights = { ...read(fieldB, inputs[1], partOf(b, box, columns)) };
+  const weights = read(fieldB, inputs[1], partOf(b, box, columns));
   const weightsAt = (column: number, k: number) => place(fieldB, (column * inner + k) * tileBytes);
   if (constant) {
     const { data, strips } = inTable(a, rows);
@@ -137,8 +146,6 @@ function placeTerm(term: Term, number: number, box: Box): PlacedTerm {
       })),
   };
 }
-
-const eight = (value: number) => [value, 0, 0, 0, 0, 0, 0, 0];
 
 /** A tile of the result: its place in the piece, the constants that hold there, and what is added up. */
 interface ResultTile {
@@ -177,9 +184,9 @@ function piece(view: NodeView, box: Box): KernelCall {
     layer: "linear",
     // One sequence a tile of the result: the engine then needs no limit for their number.
     tiles: { s: 1, e: length, p: 1, f: 1 },
-    multipliers: eight(constants.multiplier),
-    shifts: eight(constants.shift),
-    offsets: eight(constants.offset),
+    multipliers: linearConstant(constants.multiplier),
+    shifts: linearConstant(constants.shift),
+    offsets: linearConstant(constants.offset),
     ...(product.gelu ? { gelu: { b: product.gelu.b, c: product.gelu.c } } : {}),
     activationRequant: constants.relu ? { multiplier: 1, shift: 0, offset: 0 } : product.gelu?.requant,
     jobs,
@@ -256,13 +263,6 @@ export const matmulMapping: Mapping = {
     const outcome = productOf(view);
     return "reason" in outcome ? outcome.reason : undefined;
   },
-  cuts({ outputs: [{ shape }] }): Cut[] {
-    const rank = shape.length;
-    return [
-      ...shape.slice(0, -2).map((_, axis) => ({ axis, granule: 1, most: 1 })),
-      { axis: rank - 2, granule: tileEdge },
-      { axis: rank - 1, granule: tileEdge },
-    ];
-  },
+  cuts: matrixCuts,
   piece,
 };

@@ -1,8 +1,18 @@
 // Transposition of matrices of bytes on ITA: weights are read by columns (ita.md, section 4), so the product of an identity
 // matrix and a tile is the tile transposed. The cores would pick byte by byte.
 
-import type { AcceleratorJob, Box, Cut, KernelCall, Mapping, NodeView } from "../engine.ts";
-import { chainCycles, tileBytes, tileEdge, tileLayout, tilesOf, unsuitable, wasteOf } from "./tiles.ts";
+import type { AcceleratorJob, Box, KernelCall, Mapping, NodeView } from "../engine.ts";
+import {
+  chainCycles,
+  linearConstant,
+  matrixCuts,
+  tileBytes,
+  tileEdge,
+  tileLayout,
+  tilesOf,
+  unsuitable,
+  wasteOf,
+} from "./tiles.ts";
 
 /** A tile of the identity matrix, which is its own transpose. */
 const identity = Uint8Array.from(
@@ -12,8 +22,6 @@ const identity = Uint8Array.from(
 
 /** Exchanges the last two entries. */
 const swapped = (list: readonly number[]) => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
-
-const eight = (value: number) => [value, 0, 0, 0, 0, 0, 0, 0];
 
 function piece(_view: NodeView, box: Box): KernelCall {
   const [down, across] = box.shape.slice(-2).map(tilesOf);
@@ -28,9 +36,9 @@ function piece(_view: NodeView, box: Box): KernelCall {
   const accelerator = [{
     layer: "linear" as const,
     tiles: { s: 1, e: 1, p: 1, f: 1 },
-    multipliers: eight(1),
-    shifts: eight(0),
-    offsets: eight(0),
+    multipliers: linearConstant(1),
+    shifts: linearConstant(0),
+    offsets: linearConstant(0),
     jobs,
   }];
   const from = { start: swapped(box.start), shape: swapped(box.shape) };
@@ -60,13 +68,6 @@ export const transposeMapping: Mapping = {
     }
     return shape.includes(0) ? "there is nothing to move" : wasteOf(shape);
   },
-  cuts({ outputs: [{ shape }] }): Cut[] {
-    const rank = shape.length;
-    return [
-      ...shape.slice(0, -2).map((_, axis) => ({ axis, granule: 1, most: 1 })),
-      { axis: rank - 2, granule: tileEdge },
-      { axis: rank - 1, granule: tileEdge },
-    ];
-  },
+  cuts: matrixCuts,
   piece,
 };

@@ -6,7 +6,7 @@ import { broadcastStrides } from "../cores/boxes.ts";
 import { type NodeView, wholeBox } from "../engine.ts";
 import { type ConstantTiles, diagonalTiles, matrixTiles } from "./constant_tiles.ts";
 import { type ItaGelu, type NetworkGelu, translateGelu } from "./gelu.ts";
-import { biasLimits, type ItaRequant, translateRequant } from "./requantise.ts";
+import { biasLimits, type ItaRequant, limitsOf, translateRequant } from "./requantise.ts";
 import { longest, mostTiles, tileEdge, tilesOf, wasteOf } from "./tiles.ts";
 
 /** A requantisation's attributes, and how the operands lie (src/operators/requantized_matmul.ts, …_product_sum.ts). */
@@ -193,8 +193,7 @@ function requantsOf(
 ): ItaRequant[] | Refusal {
   const { axis, shift, signed, levels } = node.attributes as unknown as Attributes;
   const [mul, add, shifts] = constants.map((tensor) => tensor?.data);
-  const low = signed ? -Math.floor(levels / 2) : 0;
-  const limits = { min: low, max: low + levels - 1 };
+  const limits = limitsOf({ signed, levels });
   const positions = Array.from({ length: mul!.length }, (_, i) => ({
     mul: mul![i],
     add: add![i],

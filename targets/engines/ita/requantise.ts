@@ -29,15 +29,22 @@ export interface ItaRequant {
 }
 
 /** ITA's constants, or in one line why there are none. */
-export type Translation = { readonly constants: ItaRequant } | { readonly reason: string };
+type Translation = { readonly constants: ItaRequant } | { readonly reason: string };
+
+/** What a network clips the result of a requantisation to. */
+export function limitsOf({ signed, levels }: { readonly signed: boolean; readonly levels: number }): Range {
+  const min = signed ? -Math.floor(levels / 2) : 0;
+  return { min, max: min + levels - 1 };
+}
 
 /** What an accumulator (26 bits), a bias (24 bits) and a result can be (ita.md, section 6). */
-export const accumulatorLimits: Range = { min: -(2 ** 25), max: 2 ** 25 - 1 };
+const accumulatorLimits: Range = { min: -(2 ** 25), max: 2 ** 25 - 1 };
 export const biasLimits: Range = { min: -(2 ** 23), max: 2 ** 23 - 1 };
 const resultLimits: Range = { min: -128, max: 127 };
 const offsetLimits = resultLimits;
-const largestMultiplier = 255;
-const largestShift = 35;
+/** Most that a multiplier and a shift can be. */
+export const largestMultiplier = 255;
+export const largestShift = 35;
 
 /**
  * Finds constants of ITA that give the network's result for every accumulator of an interval.
@@ -109,7 +116,8 @@ function unclipped({ mul, add, shift }: NetworkRequant, x: number): bigint {
   return (BigInt(x) * BigInt(mul) + BigInt(add) + half(shift)) >> BigInt(shift);
 }
 
-function resultOf(requant: NetworkRequant, x: number): number {
+/** The network's result for an accumulator. */
+export function resultOf(requant: NetworkRequant, x: number): number {
   const value = unclipped(requant, x);
   const { min, max } = requant.limits;
   return value < BigInt(min) ? min : value > BigInt(max) ? max : Number(value);

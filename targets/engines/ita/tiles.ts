@@ -2,7 +2,7 @@
 // costs. Shared by the mappings; the driver and the device have the same numbers from the same page.
 
 import type { Target } from "../../schema.ts";
-import type { AcceleratorJob, AcceleratorSequence, Layout } from "../engine.ts";
+import type { AcceleratorJob, AcceleratorSequence, Cut, Layout, NodeView } from "../engine.ts";
 import { cyclesBetweenJobs, jobDuration } from "./timing.ts";
 
 /** Edge of a tile: the M of the engine that the mappings serve. */
@@ -33,6 +33,19 @@ export function unsuitable({ ita }: Target): string | undefined {
     ? undefined
     : `this ITA has ${ita.lanes} lanes of ${ita.elements} elements, the mapping serves ${laneCount} of ${tileEdge}`;
 }
+
+/** Cuts of a result whose pieces are tiles of one matrix. */
+export function matrixCuts({ outputs: [{ shape }] }: NodeView): Cut[] {
+  const rank = shape.length;
+  return [
+    ...shape.slice(0, -2).map((_, axis) => ({ axis, granule: 1, most: 1 })),
+    { axis: rank - 2, granule: tileEdge },
+    { axis: rank - 1, granule: tileEdge },
+  ];
+}
+
+/** A constant of a Linear sequence, which uses the first of the eight. */
+export const linearConstant = (value: number) => [value, 0, 0, 0, 0, 0, 0, 0];
 
 /** Below this share of their area in use, tiles that are only moved or scaled cost more on ITA than on the cores. */
 const leastFilled = 1 / 8;

@@ -15,7 +15,7 @@ enum {
 
 /**
  * What the cores find in L1 at a layer's first piece, and what they leave there for its next ones: tables that any of
- * them has made. All zero in the beginning, but for the squares and the layer's parameters (rows.ts, normMemo): those
+ * them has made. All zero in the beginning, but for the squares and the layer's parameters (norms.ts, normMemo): those
  * tell the memos of different layers apart, which must not be exchanged.
  */
 struct norm_memo {
