@@ -27,7 +27,8 @@ export interface AttentionForm {
   readonly projection: "apart" | "joined" | "stacked" | "heads";
   /** Whether requantisations differ from head to head. */
   readonly perHead: boolean;
-  readonly bias: "none" | "first" | "second";
+  /** Which operand of its addition it is; `scalar`: the second, one number without axes. */
+  readonly bias: "none" | "first" | "second" | "scalar";
   readonly softmax: Record<string, unknown>;
   readonly operator: "ITAPartialMax" | "ITAMax";
 }
@@ -88,8 +89,9 @@ export function attentionModel(random: Random, form: AttentionForm): Model {
       builder.parameter("add", [values.length], values.map(() => 0)),
     ], { axis: many ? axis : -1, shift, signed: true, levels: 256 });
   };
-  const biased = (x: Tensor, shape: number[]) => {
+  const biased = (x: Tensor, wanted: number[]) => {
     if (form.bias === "none") return x;
+    const shape = form.bias === "scalar" ? [] : wanted;
     const values = Int32Array.from({ length: elementCount(shape) }, () => random.integer(-3000, 3000));
     const bias = builder.parameter("bias", shape, values);
     return apply("Add", form.bias === "first" ? [bias, x] : [x, bias]);

@@ -59,6 +59,23 @@ Deno.test("every form of attention becomes RequantizedAttention, with the same r
   }
 });
 
+Deno.test("layers whose bias is one number without axes are turned round like others", async () => {
+  const target = await targetWith();
+  const random = new Random(31);
+  for (const projection of ["apart", "joined", "stacked", "heads"] as const) {
+    const form = randomForm(random, {
+      arrangement: "batched",
+      bias: "scalar",
+      batch: 1,
+      heads: 2,
+      projection,
+    });
+    const model = attentionModel(random, form);
+    const { operators } = rewriteAndCompare(model, target, randomInputs(random, model), projection);
+    assert.equal(count(operators, "RequantizedAttention"), 1, projection);
+  }
+});
+
 Deno.test("nothing is moved at run time but what has no weights to be moved in", async () => {
   const target = await targetWith();
   const random = new Random(2);

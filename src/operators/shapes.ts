@@ -13,6 +13,16 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }
 
+/** The shape with axes of size 1 in front, so that the rank is at least `rank`. */
+export function padFront(shape: readonly number[], rank: number): number[] {
+  return [...new Array<number>(Math.max(0, rank - shape.length)).fill(1), ...shape];
+}
+
+/** What a transposition of matrices makes of a list with an entry for each axis: the last two are exchanged. */
+export function swapLast(list: readonly number[]): number[] {
+  return [...list.slice(0, -2), list[list.length - 1], list[list.length - 2]];
+}
+
 /** Elements from one step on each axis to the next, row major. */
 export function stridesOf(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);

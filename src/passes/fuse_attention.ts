@@ -12,9 +12,10 @@ import { attentionMapping } from "../../targets/engines/ita/mapping_attention.ts
 import type { Target } from "../../targets/schema.ts";
 import type { ModelBuilder } from "../model/builder.ts";
 import { elementCount, integerLimits, type Node, type Tensor } from "../model/types.ts";
-import { operatorNamed } from "../operators/registry.ts";
 import type { RequantAttributes } from "../operators/requant_shift.ts";
-import type { AttentionAttributes, HeadRequant } from "../operators/requantized_attention.ts";
+import type { AttentionAttributes, AttentionSizes, HeadRequant } from "../operators/requantized_attention.ts";
+import { sameShape } from "../operators/shapes.ts";
+import { candidateView } from "./candidate.ts";
 import {
   appendLayer,
   appendTurned,
@@ -25,7 +26,7 @@ import {
   uniformHeads,
   uniformLayer,
 } from "./linear_layer.ts";
-import { Graph, type Pass, rebuild } from "./pass.ts";
+import { type FusionOptions, Graph, type Pass, rebuild } from "./pass.ts";
 import {
   hasStrides,
   moveView,
@@ -35,24 +36,6 @@ import {
   viewsOf,
   wholeView,
 } from "./strided_view.ts";
-
-/** What a pass for a target may be told, and tell. */
-export interface FusionOptions {
-  /** Nodes that must stay as they are, by name, with the reason. */
-  readonly unfused?: ReadonlyMap<string, string>;
-  /** Is told why a node that looked as if it could be fused was not. */
-  readonly note?: (node: string, reason: string) => void;
-}
-
-/** Sizes of an attention; see src/operators/requantized_attention.ts. */
-interface Sizes {
-  readonly batch: number;
-  readonly heads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly width: number;
-  readonly valueWidth: number;
-}
 
 /**
  * Where the matrices of an operand's heads, [rows, width], lie in a tensor.
@@ -70,7 +53,7 @@ interface Operand {
 
 /** An attention, found. */
 interface Match {
-  readonly sizes: Sizes;
+  readonly sizes: AttentionSizes;
   readonly query: Operand;
   readonly key: Operand;
   readonly value: Operand;
@@ -225,7 +208,7 @@ function locateHeads(
  * Where the result can go: straight to the rows of a tensor in which a transpose lays the heads side by side, else to
  * the product's own.
  */
-function outputPlace(graph: Graph, weighted: Node, { batch, heads, queries, valueWidth }: Sizes) {
+function outputPlace(graph: Graph, weighted: Node, { batch, heads, queries, valueWidth }: AttentionSizes) {
   const own = graph.tensor(weighted.outputs[0]);
   const strides = [heads * queries * valueWidth, valueWidth, queries * valueWidth, 1];
   const members: Node[] = [];
@@ -259,15 +242,7 @@ function candidate({ sizes, query, key, value, attributes, softmax }: Match): No
     tensor("key", key.source, matrices(attributes.split.key, keys)),
     tensor("value", value.source, [batch, heads, valueWidth, keys]),
   ];
-  const operator = operatorNamed("RequantizedAttention");
-  const node: Node = {
-    name: softmax.name,
-    operator: operator.name,
-    attributes: operator.parse(attributes),
-    inputs: inputs.map(({ name }) => name),
-    outputs: ["result"],
-  };
-  return { node, inputs, outputs: [{ name: "result", ...operator.infer(inputs, attributes)[0] }] };
+  return candidateView("RequantizedAttention", softmax.name, inputs, attributes);
 }
 
 function appendAttention(builder: ModelBuilder, match: Match, target: Target): void {
@@ -279,7 +254,7 @@ function appendAttention(builder: ModelBuilder, match: Match, target: Target): v
   const value = appendValues(builder, match.value, sizes, edge);
   const packed = !attributes.split.output;
   const shape = packed ? [batch, queries, heads * valueWidth] : [batch, heads, queries, valueWidth];
-  const fits = shape.length === result.shape.length && shape.every((size, i) => size === result.shape[i]);
+  const fits = sameShape(shape, result.shape);
   const output = builder.append({
     operator: "RequantizedAttention",
     inputs: [query, key, value],
@@ -310,7 +285,7 @@ function wantsSplit(layer: LinearLayer, heads: number, width: number, edge: numb
 function appendMatrix(
   builder: ModelBuilder,
   operand: Operand,
-  { batch, heads }: Sizes,
+  { batch, heads }: AttentionSizes,
   edge: number,
 ): [Tensor, boolean] {
   const { form, rows, width, row } = operand;
@@ -336,7 +311,7 @@ function appendMatrix(
 function appendValues(
   builder: ModelBuilder,
   operand: Operand,
-  { batch, heads, keys }: Sizes,
+  { batch, heads, keys }: AttentionSizes,
   edge: number,
 ): Tensor {
   const { form, width } = operand;

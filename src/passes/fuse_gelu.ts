@@ -8,10 +8,9 @@ import type { Target } from "../../targets/schema.ts";
 import type { ModelBuilder } from "../model/builder.ts";
 import { inputsOf } from "../model/graph.ts";
 import { integerLimits, type Node, type Tensor } from "../model/types.ts";
-import { operatorNamed } from "../operators/registry.ts";
 import { firstTerm, type GeluAttributes } from "../operators/requantized_product_sum.ts";
-import type { FusionOptions } from "./fuse_attention.ts";
-import { Graph, type Pass, rebuild } from "./pass.ts";
+import { candidateView } from "./candidate.ts";
+import { type FusionOptions, Graph, type Pass, rebuild } from "./pass.ts";
 
 /** A product, GELU and the requantisation behind it. */
 interface Match {
@@ -153,15 +152,6 @@ function operandsOf<T>({ operator }: Node, inputs: readonly (T | undefined)[]): 
 /** The fused node's view, before it exists: what the engine is asked about. */
 function candidate(graph: Graph, match: Match): NodeView {
   const { product, attributes } = match;
-  const inputs: (Tensor | undefined)[] = operandsOf(product, inputsOf(graph.model, product));
-  const operator = operatorNamed("RequantizedProductSum");
-  const parsed = operator.parse(attributes);
-  const node: Node = {
-    name: nameOf(match),
-    operator: operator.name,
-    attributes: parsed,
-    inputs: inputs.map((tensor) => tensor?.name ?? ""),
-    outputs: ["result"],
-  };
-  return { node, inputs, outputs: [{ name: "result", ...operator.infer(inputs, parsed)[0] }] };
+  const inputs = operandsOf(product, inputsOf(graph.model, product));
+  return candidateView("RequantizedProductSum", nameOf(match), inputs, attributes);
 }

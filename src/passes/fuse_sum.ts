@@ -10,12 +10,11 @@ import type { ModelBuilder } from "../model/builder.ts";
 import { elementCount, integerLimits, type Node, type Tensor } from "../model/types.ts";
 import { addBroadcast } from "../operators/matrix_product.ts";
 import { constantTensor, parameterTensor } from "../operators/ranges.ts";
-import { operatorNamed } from "../operators/registry.ts";
 import type { TermKind } from "../operators/requantized_product_sum.ts";
-import { broadcastShape, sameShape, shapeText } from "../operators/shapes.ts";
-import type { FusionOptions } from "./fuse_attention.ts";
+import { broadcastShape, padFront, sameShape, shapeText } from "../operators/shapes.ts";
+import { candidateView } from "./candidate.ts";
 import { reshaped } from "./linear_layer.ts";
-import { Graph, type Pass, rebuild } from "./pass.ts";
+import { type FusionOptions, Graph, type Pass, rebuild } from "./pass.ts";
 
 /** A summand, its operands as the model has them. */
 interface Term {
@@ -173,11 +172,6 @@ function termShape(kind: TermKind, a: Tensor, b: Tensor): readonly number[] {
   return [...front, a.shape.at(-2)!, columns];
 }
 
-const padFront = (shape: readonly number[], rank: number) => [
-  ...new Array<number>(Math.max(0, rank - shape.length)).fill(1),
-  ...shape,
-];
-
 /** All biases in one; undefined where they are not constant or leave int32. */
 function addBiases(
   biases: readonly { tensor: Tensor; factor: number }[],
@@ -213,7 +207,6 @@ const firstConstant = ({ operator }: Node) => operator === "RequantShift" ? 1 : 
 
 /** The fused node's view, before it exists: what the engine is asked about. */
 function candidate(graph: Graph, requant: Node, sum: Sum): NodeView {
-  const output = graph.tensor(requant.outputs[0]);
   const [mul, add, shift] = requant.inputs.slice(firstConstant(requant)).map((name) => graph.tensor(name));
   const inputs = [
     sum.bias,
@@ -222,16 +215,7 @@ function candidate(graph: Graph, requant: Node, sum: Sum): NodeView {
     shift,
     ...sum.terms.flatMap(({ a, b }) => [{ ...a, shape: padFront(a.shape, sum.rank) }, b]),
   ];
-  const operator = operatorNamed("RequantizedProductSum");
-  const attributes = operator.parse(attributesOf(requant, sum));
-  const node: Node = {
-    name: requant.name,
-    operator: operator.name,
-    attributes,
-    inputs: inputs.map((tensor) => tensor?.name ?? ""),
-    outputs: [output.name],
-  };
-  return { node, inputs, outputs: [{ name: output.name, ...operator.infer(inputs, attributes)[0] }] };
+  return candidateView("RequantizedProductSum", requant.name, inputs, attributesOf(requant, sum));
 }
 
 function appendSum(builder: ModelBuilder, requant: Node, sum: Sum): void {

@@ -2,12 +2,12 @@
 
 import type { Target } from "../../targets/schema.ts";
 import { dropDeadNodes } from "./dead_nodes.ts";
-import { fuseAttention, type FusionOptions } from "./fuse_attention.ts";
+import { fuseAttention } from "./fuse_attention.ts";
 import { fuseGelu } from "./fuse_gelu.ts";
 import { fuseSum } from "./fuse_sum.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import { packTerms } from "./pack_terms.ts";
-import type { Pass } from "./pass.ts";
+import type { FusionOptions, Pass } from "./pass.ts";
 import { recentreUnsigned } from "./recentre_unsigned.ts";
 import { transposeOperands } from "./transpose_operands.ts";
 

@@ -6,7 +6,7 @@ import type { ModelBuilder } from "../model/builder.ts";
 import { elementCount, type Node, type Tensor } from "../model/types.ts";
 import { allocate } from "../operators/ranges.ts";
 import type { RequantAttributes } from "../operators/requant_shift.ts";
-import { gatherStrided, stridesOf } from "../operators/shapes.ts";
+import { gatherStrided, padFront, sameShape, stridesOf, swapLast } from "../operators/shapes.ts";
 
 /** A linear layer: result [.., rows, columns] = requantise(x [.., rows, inner] · weights [inner, columns] + bias). */
 export interface LinearLayer {
@@ -148,7 +148,9 @@ export function appendTurned(builder: ModelBuilder, node: Node | undefined): Ten
   if (!weights?.data || x!.data) return undefined;
   const rank = builder.tensors.get(node.outputs[0])!.shape.length;
   const axis = node.attributes.axis as number;
-  const matrix = node.attributes.transB ? weights : moved(builder, weights, swapLast(weights.shape.length));
+  const matrix = node.attributes.transB
+    ? weights
+    : moved(builder, weights, swapLast([...weights.shape.keys()]));
   return builder.append({
     operator: node.operator,
     inputs: [matrix, x, bias && turnedBias(builder, bias), ...constants],
@@ -163,19 +165,11 @@ export function appendTurned(builder: ModelBuilder, node: Node | undefined): Ten
 }
 
 function turnedBias(builder: ModelBuilder, bias: Tensor): Tensor {
-  const shape = bias.shape.length === 1 ? [1, ...bias.shape] : bias.shape;
-  const perm = swapLast(shape.length);
-  const strides = stridesOf(shape);
-  const to = perm.map((axis) => shape[axis]);
+  const shape = padFront(bias.shape, 2);
+  const to = swapLast(shape);
   const data = new Int32Array(elementCount(to));
-  gatherStrided(data, to, bias.data!, perm.map((axis) => strides[axis]));
+  gatherStrided(data, to, bias.data!, swapLast(stridesOf(shape)));
   return builder.parameter(`${bias.name}:transposed`, to, data);
-}
-
-/** Axes of a tensor of that rank, the last two exchanged. */
-function swapLast(rank: number): number[] {
-  const axes = Array.from({ length: rank }, (_, axis) => axis);
-  return [...axes.slice(0, -2), rank - 1, rank - 2];
 }
 
 /** A Reshape, if the tensor has another shape. */
@@ -185,8 +179,7 @@ export function reshaped(
   shape: readonly number[],
   more: { name?: string; output?: string } = {},
 ): Tensor {
-  const same = tensor.shape.length === shape.length && tensor.shape.every((size, i) => size === shape[i]);
-  if (same && more.output === undefined) return tensor;
+  if (sameShape(tensor.shape, shape) && more.output === undefined) return tensor;
   return builder.append({
     operator: "Reshape",
     inputs: [tensor],

@@ -13,6 +13,14 @@ export interface Pass {
   run(model: Model): Model;
 }
 
+/** What a pass for a target may be told, and tell. */
+export interface FusionOptions {
+  /** Nodes that must stay as they are, by name, with the reason. */
+  readonly unfused?: ReadonlyMap<string, string>;
+  /** Is told why a node that looked as if it could be fused was not. */
+  readonly note?: (node: string, reason: string) => void;
+}
+
 /** What a pass may ask about the model that it rewrites. */
 export class Graph {
   readonly #producers: ReadonlyMap<string, Node>;

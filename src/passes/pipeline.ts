@@ -9,13 +9,12 @@ import { dropDeadNodes } from "./dead_nodes.ts";
 import { foldConstants } from "./fold_constants.ts";
 import { fuseConv } from "./fuse_conv.ts";
 import { fuseMatMul } from "./fuse_matmul.ts";
-import type { FusionOptions } from "./fuse_attention.ts";
 import { fuseRelu } from "./fuse_relu.ts";
 import { fuseTables } from "./fuse_tables.ts";
 import { itaPasses } from "./ita.ts";
 import { lowerAliases } from "./lower_aliases.ts";
 import { lowerGather } from "./lower_gather.ts";
-import type { Pass } from "./pass.ts";
+import type { FusionOptions, Pass } from "./pass.ts";
 import { dropUnityRequant } from "./unity_requant.ts";
 
 /** Rewrites that every target wants. */

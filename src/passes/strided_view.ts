@@ -2,7 +2,7 @@
 // A pass that finds out how an operand lies in what it comes from can often do without the moves between.
 
 import { elementCount, type Node, type Tensor } from "../model/types.ts";
-import { stridesOf } from "../operators/shapes.ts";
+import { stridesOf, swapLast } from "../operators/shapes.ts";
 import type { Graph } from "./pass.ts";
 
 /** Element [i, j, …] of the view is element offset + i·strides[0] + j·strides[1] + … of the source, row major. */
@@ -19,7 +19,7 @@ export function wholeView(source: Tensor): StridedView {
 }
 
 /** Axis `i` of the result is axis `perm[i]` of the view. */
-export function permuteView(view: StridedView, perm: readonly number[]): StridedView {
+function permuteView(view: StridedView, perm: readonly number[]): StridedView {
   return {
     ...view,
     shape: perm.map((axis) => view.shape[axis]),
@@ -29,8 +29,7 @@ export function permuteView(view: StridedView, perm: readonly number[]): Strided
 
 /** The last two axes exchanged. */
 export function swapView(view: StridedView): StridedView {
-  const axes = view.shape.map((_, axis) => axis);
-  return permuteView(view, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
+  return { ...view, shape: swapLast(view.shape), strides: swapLast(view.strides) };
 }
 
 /** The view under another shape of as many elements; undefined if its strides cannot say that. */
@@ -62,7 +61,7 @@ export function reshapeView(view: StridedView, shape: readonly number[]): Stride
   return { ...view, shape, strides };
 }
 
-/** Whether an axis of more than one element has another stride than `strides` says. */
+/** Whether all axes of more than one element have the strides given. */
 export function hasStrides(view: StridedView, strides: readonly number[]): boolean {
   return view.shape.every((size, axis) => size === 1 || view.strides[axis] === strides[axis]);
 }

@@ -5,10 +5,8 @@ import { matmulMapping } from "../../targets/engines/ita/mapping_matmul.ts";
 import type { Target } from "../../targets/schema.ts";
 import { inputsOf, outputsOf } from "../model/graph.ts";
 import type { Node, Tensor } from "../model/types.ts";
+import { swapLast } from "../operators/shapes.ts";
 import { Graph, type Pass, rebuild } from "./pass.ts";
-
-/** Exchanges the last two entries. */
-const swapped = (list: readonly number[]) => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
 
 /** Second operands are stored by columns where ITA can then run the product. */
 export function transposeOperands(target: Target): Pass {
@@ -23,7 +21,7 @@ export function transposeOperands(target: Target): Pass {
         if (a!.data || b!.data) return false;
         const view: NodeView = {
           node: { ...node, attributes: { ...node.attributes, transB: true } },
-          inputs: [a, { ...b!, shape: swapped(b!.shape) }, ...others],
+          inputs: [a, { ...b!, shape: swapLast(b!.shape) }, ...others],
           outputs: outputsOf(model, node),
         };
         return matmulMapping.rejects(view, target) === undefined;
@@ -34,7 +32,7 @@ export function transposeOperands(target: Target): Pass {
         const producer = graph.producer(inputs[1]);
         const moves = producer?.operator === "Transpose";
         const source: Tensor = moves ? builder.tensors.get(producer.inputs[0])! : b!;
-        const perm = swapped(moves ? producer.attributes.perm as number[] : b!.shape.map((_, axis) => axis));
+        const perm = swapLast(moves ? producer.attributes.perm as number[] : b!.shape.map((_, axis) => axis));
         const columns = perm.every((axis, i) => axis === i) ? source : builder.append({
           operator: "Transpose",
           inputs: [source],
