@@ -3,6 +3,7 @@
 
 import type { Box, Layout } from "../../targets/engines/engine.ts";
 import { elementCount } from "../model/types.ts";
+import { alignment } from "./budget.ts";
 
 /** Rows of bytes that lie `stride` apart in the tensor and `packedStride` apart in the dense copy of the box. */
 export interface Rows {
@@ -16,8 +17,13 @@ export interface Rows {
   readonly packedStride: number;
 }
 
+/** So many bytes that lie together on both sides. */
+export function oneRow(bytes: number, offset = 0): Rows {
+  return { offset, packedOffset: 0, bytes, rows: 1, stride: bytes, packedStride: bytes };
+}
+
 /** Bytes of the dense copy of a box. */
-export function boxBytes(box: Box, elementBytes: number): number {
+function boxBytes(box: Box, elementBytes: number): number {
   return elementCount(box.shape) * elementBytes;
 }
 
@@ -48,40 +54,37 @@ export function rowsOfLayout(
 ): Rows[] {
   if (layout === "dense") return rowsOfBox(shape, elementBytes, box);
   const { rows, columns } = layout;
+  const pitch = columns * elementBytes;
+  return tilesOf(box, layout).flatMap((tile, index) =>
+    rowsOfBox(shape, elementBytes, tile).map((part) =>
+      spread(part, tile.shape.at(-1)! * elementBytes, pitch, index * rows * pitch)
+    )
+  );
+}
+
+/** The tiles of a box in the order in which they lie in L1, without their padding. */
+export function tilesOf(box: Box, { rows, columns }: Exclude<Layout, "dense">): Box[] {
   const [height, width] = box.shape.slice(-2);
-  const rank = shape.length;
-  const result: Rows[] = [];
   const matrices = elementCount(box.shape.slice(0, -2));
-  for (let matrix = 0, at = 0; matrix < matrices; matrix++) {
+  const tiles: Box[] = [];
+  for (let matrix = 0; matrix < matrices; matrix++) {
     const corner = cornerOf(box, matrix);
     for (let row = 0; row < height; row += rows) {
-      for (let column = 0; column < width; column += columns, at += rows * columns * elementBytes) {
-        const start = [...corner];
-        start[rank - 2] += row;
-        start[rank - 1] += column;
-        const tile = {
-          start,
-          shape: start.map((_, axis) =>
-            axis === rank - 2
-              ? Math.min(rows, height - row)
-              : axis === rank - 1
-              ? Math.min(columns, width - column)
-              : 1
-          ),
-        };
-        for (const part of rowsOfBox(shape, elementBytes, tile)) {
-          result.push(spread(part, tile.shape.at(-1)! * elementBytes, columns * elementBytes, at));
-        }
+      for (let column = 0; column < width; column += columns) {
+        tiles.push({
+          start: [...corner, box.start.at(-2)! + row, box.start.at(-1)! + column],
+          shape: [...corner.map(() => 1), Math.min(rows, height - row), Math.min(columns, width - column)],
+        });
       }
     }
   }
-  return result;
+  return tiles;
 }
 
-/** First element of the `matrix`th matrix of a box. */
+/** Where the `matrix`th matrix of a box starts, on the axes in front of its last two. */
 function cornerOf(box: Box, matrix: number): number[] {
-  const start = [...box.start];
-  for (let axis = box.shape.length - 3; axis >= 0; axis--) {
+  const start = box.start.slice(0, -2);
+  for (let axis = start.length - 1; axis >= 0; axis--) {
     start[axis] += matrix % box.shape[axis];
     matrix = Math.floor(matrix / box.shape[axis]);
   }
@@ -155,4 +158,21 @@ export function rowsOfBox(shape: readonly number[], elementBytes: number, box: B
     stride: rows.stride,
     packedStride: rows.packed,
   }));
+}
+
+/** Visits the granules (see `alignment`) that rows of bytes touch, each once. */
+export function forEachGranule(
+  { offset, bytes, rows, stride }: Pick<Rows, "offset" | "bytes" | "rows" | "stride">,
+  visit: (granule: number) => void,
+) {
+  if (bytes === 0) return;
+  let next = 0;
+  for (let row = 0; row < rows; row++) {
+    const start = offset + row * stride;
+    const last = Math.floor((start + bytes - 1) / alignment);
+    for (let granule = Math.max(next, Math.floor(start / alignment)); granule <= last; granule++) {
+      visit(granule);
+    }
+    next = last + 1;
+  }
 }

@@ -3,7 +3,7 @@
 
 import type { Box, Layout } from "../../targets/engines/engine.ts";
 import { bytesPerElement, type Tensor } from "../model/types.ts";
-import { isPadded, layoutBytes, type Rows, rowsOfLayout } from "./boxes.ts";
+import { isPadded, layoutBytes, oneRow, type Rows, rowsOfLayout } from "./boxes.ts";
 
 /** Bytes that somebody wants in L1, in one run of addresses. */
 export interface Content {
@@ -55,9 +55,7 @@ export function tensorContent(
 
 /** Part of a table that lies in `buffer`. */
 export function tableContent(label: string, buffer: string, offset: number, bytes: number): Content {
-  const rows: Rows[] = bytes === 0
-    ? []
-    : [{ offset, packedOffset: 0, bytes, rows: 1, stride: bytes, packedStride: bytes }];
+  const rows = bytes === 0 ? [] : [oneRow(bytes, offset)];
   return {
     key: `${buffer} ${bytes} false ${rows.map(rowsKey).join()}`,
     label,

@@ -70,13 +70,12 @@ export function cutProducts(
   const frames = Math.floor(arena / target.ita!.elements ** 2);
   const constants = products.reduce((sum, product) => sum + product.constants, 0);
   return products.map(({ shape, order, rows, activations, inner, source }): Tiling => {
-    const single = new Set<string>();
-    if (!rows || source === undefined) return { shape, order, single };
+    if (!rows || source === undefined) return { shape, order };
     const blocks = Math.ceil(rows.extent / rows.granule);
     const fitting = constants <= frames / 2 ? 1 : Math.floor((frames - inner - spare) / activations);
     const pieces = Math.ceil(blocks / Math.max(1, Math.min(most, fitting)));
     const size = Math.ceil(blocks / pieces) * rows.granule;
-    return { shape: shape.with(rows.axis, Math.min(size, rows.extent)), order, single };
+    return { shape: shape.with(rows.axis, Math.min(size, rows.extent)), order };
   });
 }
 

@@ -2,6 +2,7 @@
 // what it overwrites. Drafts come in an order in which they could be done one after the other.
 
 import { type Access, accessesOf } from "./accesses.ts";
+import { forEachGranule } from "./boxes.ts";
 import { alignment } from "./budget.ts";
 import type { Draft } from "./lay_out.ts";
 import type { Buffer, StepEngine } from "./program.ts";
@@ -68,7 +69,7 @@ class Granules {
     const buffer = this.buffers.get(access.place.buffer)!;
     if (buffer.kind === "constant") return;
     const { write, reads } = this.#spaces.get(spaceOf(buffer))!;
-    forEachGranule(access, buffer.offset, (granule) => {
+    forEachGranule(rowsIn(buffer, access), (granule) => {
       const writer = write[granule];
       // The DMA does its transfers in order, each reading ahead of its writes: only what one writes and a later
       // one reads must have arrived.
@@ -87,31 +88,18 @@ class Granules {
     if (buffer.kind === "constant") return;
     const { write, reads } = this.#spaces.get(spaceOf(buffer))!;
     const marks = access.write ? write : reads[engines.indexOf(engine)];
-    forEachGranule(access, buffer.offset, (granule) => {
+    forEachGranule(rowsIn(buffer, access), (granule) => {
       marks[granule] = index;
     });
   }
 }
 
 /** Buffers of one space share its addresses. */
-export function spaceOf({ kind, memory, name }: Buffer): string {
+function spaceOf({ kind, memory, name }: Buffer): string {
   if (kind === "input" || kind === "output") return `array ${name}`;
   return kind === "constant" ? "constants" : `${memory} arena`;
 }
 
-function forEachGranule(
-  { place, bytes, rows, stride }: Access,
-  base: number,
-  visit: (granule: number) => void,
-) {
-  if (bytes === 0) return;
-  let next = 0;
-  for (let row = 0; row < rows; row++) {
-    const start = base + place.offset + row * stride;
-    const end = Math.floor((start + bytes - 1) / alignment);
-    for (let granule = Math.max(next, Math.floor(start / alignment)); granule <= end; granule++) {
-      visit(granule);
-    }
-    next = end + 1;
-  }
+function rowsIn(buffer: Buffer, { place, bytes, rows, stride }: Access) {
+  return { offset: buffer.offset + place.offset, bytes, rows, stride };
 }

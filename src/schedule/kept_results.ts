@@ -7,7 +7,7 @@ import type { Buffer, Step } from "./program.ts";
 import type { Storage } from "./storage.ts";
 
 /** For each layer, the number of the step in front of which it is through: its own are, and those of all before it. */
-export function endsOf(layers: number, steps: readonly Step[]): Int32Array {
+export function endsOf(layers: number, steps: readonly Pick<Step, "layer">[]): Int32Array {
   const ends = new Int32Array(layers);
   for (const [position, { layer }] of steps.entries()) ends[layer] = Math.max(ends[layer], position + 1);
   for (let i = 1; i < layers; i++) ends[i] = Math.max(ends[i], ends[i - 1]);

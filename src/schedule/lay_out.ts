@@ -1,11 +1,11 @@
 // Turns units of work into drafts of steps, with the places of their operands in L1 filled in. When each draft starts
 // is decided later (order.ts).
 
-import { jobDuration } from "../../targets/engines/ita/timing.ts";
 import { transfersCycles } from "../../targets/engines/dma/timing.ts";
 import type { Target } from "../../targets/schema.ts";
-import type { Rows } from "./boxes.ts";
+import { oneRow, type Rows } from "./boxes.ts";
 import type { Content, Use } from "./contents.ts";
+import { bytesPerCycleOf } from "./pipeline.ts";
 import type { Job, JobStep, MoveStep, Operand, Place, Task, TaskStep, Transfer } from "./program.ts";
 import type { JobWork, TaskWork, Unit } from "./units.ts";
 
@@ -15,23 +15,8 @@ export type Draft =
   & (Timeless<MoveStep> | Timeless<TaskStep> | Timeless<JobStep>);
 type Timeless<S> = Omit<S, "after" | "start" | "end">;
 
-/** A hart that moves data itself copies a word in about 2 cycles (kernel table: 1.67 B a cycle). */
-const bytesPerCycleOfHart = 2;
-
 /** Bytes of one step of a long transfer: two tiles. */
 const partBytes = 8192;
-
-/**
- * Cycles by which other traffic in L1 holds up a job, on average over products, attention and the example networks (emulated): a job with
- * an output wants its port nearly all the time.
- */
-const heldUp = { inner: 5, output: 20 };
-
-/** Expected cycles of a job in a chain. */
-export function jobCycles(size: { lanes: number; elements: number }, bias: boolean, output: boolean): number {
-  return 1 + jobDuration(size, { preload: false, nextload: true, bias, output }) +
-    (output ? heldUp.output : heldUp.inner);
-}
 
 /** Makes the drafts of units. */
 export class Drafter {
@@ -46,7 +31,7 @@ export class Drafter {
   /** The unit's own work. Behind its args, if it is a kernel; nothing if it is a copy. */
   work(unit: Unit, nextWeights?: Use): Draft[] {
     const { layer, cycles } = unit;
-    if (unit.job) return [{ engine: "ita", layer, jobs: [this.#job(unit.job, nextWeights)], cycles }];
+    if (unit.job) return [{ engine: "ita", layer, jobs: [this.#job(unit.job, cycles, nextWeights)], cycles }];
     if (!unit.task) return [];
     const task = this.#task(unit.task);
     return [
@@ -62,15 +47,7 @@ export class Drafter {
     const inside = this.placeOf(content);
     const drafts: Draft[] = [];
     if (clear) {
-      const zeros: Rows = {
-        offset: 0,
-        packedOffset: 0,
-        bytes,
-        rows: 1,
-        stride: bytes,
-        packedStride: bytes,
-      };
-      drafts.push(this.#move(layer, [transferOf(this.zeros(bytes), zeros, inside, false)], false));
+      drafts.push(this.#move(layer, [transferOf(this.zeros(bytes), oneRow(bytes), inside, false)], false));
     }
     const parts = home.rows.flatMap(split).map((rows) => transferOf(home.buffer, rows, inside, false));
     if (engine === "ita") drafts.push(...parts.map((part) => this.#move(layer, [part], false)));
@@ -95,7 +72,7 @@ export class Drafter {
   ): Draft & { engine: "dma" } {
     const shapes = transfers.map(({ bytes, rows }) => ({ bytes, rows, toOutside }));
     if (args > 0) shapes.push({ bytes: args, rows: 1, toOutside: false });
-    const cycles = transfersCycles(shapes, this.target.dma?.bytesPerCycle ?? bytesPerCycleOfHart);
+    const cycles = transfersCycles(shapes, bytesPerCycleOf(this.target));
     return { engine: "dma", layer, transfers, cycles };
   }
 
@@ -104,18 +81,15 @@ export class Drafter {
     return { buffer: place.buffer, offset: place.offset + offset, bytes, access, padded };
   }
 
-  #job({ sequence, input, weights, bias, biasByRow, output, activation }: JobWork, nextWeights?: Use): Job {
-    const { lanes, elements } = this.target.ita!;
+  #job({ input, weights, bias, output, ...job }: JobWork, cycles: number, nextWeights?: Use): Job {
     return {
-      sequence,
+      ...job,
       input: this.#operand(input, true),
       weights: this.#operand(weights, true),
       ...(nextWeights ? { nextWeights: this.#operand(nextWeights, true) } : {}),
       bias: bias && this.#operand(bias, true),
-      biasByRow,
       output: output && this.#operand(output, true),
-      activation,
-      cycles: jobCycles({ lanes, elements }, bias !== undefined, output !== undefined),
+      cycles,
     };
   }
 

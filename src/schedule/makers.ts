@@ -1,5 +1,6 @@
 // Who makes which bytes of which tensor. Every byte is made once, so the order of the work does not matter here.
 
+import { forEachGranule } from "./boxes.ts";
 import { alignment } from "./budget.ts";
 import type { Content } from "./contents.ts";
 
@@ -23,13 +24,14 @@ export class Makers {
       longer.set(first ?? []);
       this.#first.set(buffer, first = longer);
     }
-    forEachGranule(rows, (granule) => {
+    const note = (granule: number) => {
       if (first[granule] < 0) first[granule] = maker;
       else if (first[granule] !== maker) {
         const others = this.#others.get(buffer) ?? new Map<number, Set<number>>();
         this.#others.set(buffer, others.set(granule, (others.get(granule) ?? new Set()).add(maker)));
       }
-    });
+    };
+    for (const part of rows) forEachGranule(part, note);
   }
 
   /** All who make a part of a content; none for what is constant or comes from outside. */
@@ -38,29 +40,13 @@ export class Makers {
     const first = home && this.#first.get(home.buffer);
     if (!first) return found;
     const others = this.#others.get(home.buffer);
-    forEachGranule(home.rows, (granule) => {
+    const collect = (granule: number) => {
       const maker = first[granule] ?? -1;
       if (maker < 0) return;
       found.add(maker);
       for (const other of others?.get(granule) ?? []) found.add(other);
-    });
+    };
+    for (const part of home.rows) forEachGranule(part, collect);
     return found;
-  }
-}
-
-function forEachGranule(
-  all: readonly { offset: number; bytes: number; rows: number; stride: number }[],
-  visit: (granule: number) => void,
-) {
-  for (const { offset, bytes, rows, stride } of all) {
-    let next = 0;
-    for (let row = 0; row < rows; row++) {
-      const start = offset + row * stride;
-      const last = Math.floor((start + bytes - 1) / alignment);
-      for (let granule = Math.max(next, Math.floor(start / alignment)); granule <= last; granule++) {
-        visit(granule);
-      }
-      next = last + 1;
-    }
   }
 }

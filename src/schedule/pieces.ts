@@ -1,60 +1,40 @@
-// A layer's pieces and where their operands go in L1, before any address is known: which slot holds which part of
-// which tensor for which piece, and what must be loaded and stored for it.
+// A layer's pieces as the choice of a tiling sees them: how many bytes their operands take where each field has places
+// of its own, and what comes and goes for each piece. Where operands lie in the end is decided elsewhere (residency.ts).
 
-import type { Box, KernelCall, Layout, Mapping, NodeView } from "../../targets/engines/engine.ts";
+import type { Box, Mapping, NodeView } from "../../targets/engines/engine.ts";
 import type { Target } from "../../targets/schema.ts";
-import { bytesPerElement, elementCount, type Tensor } from "../model/types.ts";
-import { boxKey, isPadded, layoutBytes, type Rows, rowsOfLayout } from "./boxes.ts";
+import { bytesPerElement, elementCount } from "../model/types.ts";
+import { boxKey, isPadded, layoutBytes, oneRow, type Rows, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
 
 /** How the first output is cut: sizes of a piece on every axis, and the cut axes from the outermost loop inwards. */
 export interface Tiling {
   readonly shape: readonly number[];
   readonly order: readonly number[];
-  /** Fields with one place in L1 instead of two: the next content is loaded when the last one is done with. */
-  readonly single: ReadonlySet<string>;
 }
 
-/** A place in L1 that holds one operand at a time. */
-export interface Slot {
-  readonly field: string;
-  readonly index: number;
-  readonly kind: "tile" | "scratch";
-  bytes: number;
-}
-
-/** Bytes to move between a tensor (or a table) and a slot. */
-export interface Move {
-  readonly from: { readonly tensor: string } | { readonly table: Uint8Array };
-  readonly slot: Slot;
-  readonly rows: readonly Rows[];
-}
-
-/** Where an operand of a piece lies, and whether its layout has padding, which may hold anything. */
-interface PlacedOperand {
-  readonly slot: Slot;
-  readonly bytes: number;
-  readonly access: "read" | "write" | "scratch";
-  readonly padded: boolean;
-}
-
-/** One piece of the work with its operands in slots. */
+/** One piece of the work. */
 export interface Piece {
-  readonly call: KernelCall;
-  readonly operands: ReadonlyMap<string, PlacedOperand>;
-  readonly loads: readonly Move[];
-  readonly stores: readonly Move[];
+  /** Cycles of its kernel. */
+  readonly cycles: number;
+  readonly loads: readonly Rows[];
+  readonly stores: readonly Rows[];
 }
 
 /** All pieces of a layer, in the order in which they are done. */
 export interface Pieces {
-  readonly slots: readonly Slot[];
+  /** Bytes of L1 that their operands take. */
+  readonly bytes: number;
+  /** They have kernels; if not, they are copies. */
+  readonly hasKernels: boolean;
   readonly pieces: readonly Piece[];
 }
 
-/** Bytes of L1 that the slots take. */
-export function slotBytes(slots: readonly Slot[]): number {
-  return slots.reduce((sum, slot) => sum + aligned(slot.bytes), 0);
+/** A place in L1 that holds one operand at a time. */
+interface Slot {
+  bytes: number;
+  key: string;
+  lastUse: number;
 }
 
 /** Boxes of the first output, one a piece, in the order of the tiling's loops. */
@@ -77,87 +57,70 @@ export function boxesOf(shape: readonly number[], tiling: Tiling): Box[] {
   return boxes;
 }
 
-/** Places the operands of all pieces in slots: mostly two each, so that one is filled while the other is in use. */
-export function placePieces(view: NodeView, mapping: Mapping, tiling: Tiling, target: Target): Pieces {
-  const slots: Slot[] = [];
-  const cached = new Map<string, CachedField>();
-  const fieldOf = (field: string) => {
-    const known = cached.get(field) ?? new CachedField(field, slots, tiling.single.has(field) ? 1 : 2);
-    cached.set(field, known);
-    return known;
-  };
+/**
+ * Places the operands of all pieces in slots: mostly two each, so that one is filled while the other is in use. What is
+ * there already is not loaded again.
+ *
+ * @param single fields with one place instead of two: the next content is loaded when the last one is done with
+ */
+export function placePieces(
+  view: NodeView,
+  mapping: Mapping,
+  tiling: Tiling,
+  single: ReadonlySet<string>,
+  target: Target,
+): Pieces {
+  const fields = new Map<string, Slot[]>();
   const tables = new TableNames();
-  const outputs = new Map<string, Slot[]>();
-
+  let hasKernels = false;
   const pieces = boxesOf(view.outputs[0].shape, tiling).map((box, index): Piece => {
     const call = mapping.piece(view, box, target);
-    const operands = new Map<string, PlacedOperand>();
-    const loads: Move[] = [];
-    const stores: Move[] = [];
+    if (call.kernel !== "") hasKernels = true;
+    const own = new Map<string, Slot>();
+    const loads: Rows[] = [];
+    const stores: Rows[] = [];
 
-    for (const read of call.reads) {
-      const tensor = present(view.inputs[read.input], view, `input ${read.input}`);
-      const bytes = layoutBytes(read.box, bytesPerElement[tensor.dtype], read.layout);
-      const { slot, hit } = fieldOf(read.field).place(`${tensor.name}@${boxKey(read.box)}`, bytes, index);
-      const padded = isPadded(read.box, read.layout);
-      operands.set(read.field, { slot, bytes, access: "read", padded });
-      const rows = rowsOf(tensor, read.box, read.layout);
-      if (!hit && read.clear && padded) {
-        loads.push({ from: { table: new Uint8Array(bytes) }, slot, rows: [wholeRow(bytes)] });
-      }
-      if (!hit && rows.length > 0) loads.push({ from: { tensor: tensor.name }, slot, rows });
+    /** Finds a slot for an operand; whether it is there already. */
+    const hold = (field: string, key: string, bytes: number, most = single.has(field) ? 1 : 2): boolean => {
+      const slots = fields.get(field) ?? [];
+      fields.set(field, slots);
+      const hit = slots.find((slot) => slot.key === key);
+      const slot = hit ?? (slots.length < most ? { bytes: 0, key, lastUse: index } : oldestOf(slots));
+      if (!slots.includes(slot)) slots.push(slot);
+      Object.assign(slot, { bytes: Math.max(slot.bytes, bytes), key, lastUse: index });
+      own.set(field, slot);
+      return hit !== undefined;
+    };
+
+    for (const { field, input, box, layout, clear } of call.reads) {
+      const { name, dtype, shape } = view.inputs[input]!;
+      const bytes = layoutBytes(box, bytesPerElement[dtype], layout);
+      if (hold(field, `${name}@${boxKey(box)}`, bytes)) continue;
+      if (clear && isPadded(box, layout)) loads.push(oneRow(bytes));
+      loads.push(...rowsOfLayout(shape, bytesPerElement[dtype], box, layout));
     }
     for (const { field, data } of call.tables ?? []) {
-      const { slot, hit } = fieldOf(field).place(tables.nameOf(data), data.length, index);
-      operands.set(field, { slot, bytes: data.length, access: "read", padded: false });
-      if (!hit && data.length > 0) loads.push({ from: { table: data }, slot, rows: [wholeRow(data.length)] });
+      const hit = hold(field, tables.nameOf(data), data.length);
+      if (!hit && data.length > 0) loads.push(oneRow(data.length));
     }
-    for (const write of call.writes) {
-      const tensor = present(view.outputs[write.output], view, `output ${write.output}`);
-      const bytes = layoutBytes(write.box, bytesPerElement[tensor.dtype], write.layout);
-      const slot = operands.get(write.field)?.slot ??
-        ringSlot(outputs, slots, write.field, tiling.single.has(write.field) ? 0 : index % 2);
-      slot.bytes = Math.max(slot.bytes, bytes);
-      operands.set(write.field, { slot, bytes, access: "write", padded: isPadded(write.box, write.layout) });
-      const rows = rowsOf(tensor, write.box, write.layout);
-      if (rows.length > 0) stores.push({ from: { tensor: tensor.name }, slot, rows });
+    for (const { field, output, box, layout } of call.writes) {
+      const { dtype, shape } = view.outputs[output];
+      const bytes = layoutBytes(box, bytesPerElement[dtype], layout);
+      // Copies store what they read.
+      const read = own.get(field);
+      if (read) read.bytes = Math.max(read.bytes, bytes);
+      else hold(field, `piece ${index}`, bytes);
+      stores.push(...rowsOfLayout(shape, bytesPerElement[dtype], box, layout));
     }
-    for (const { field, bytes } of call.scratch ?? []) {
-      const known = slots.find((slot) => slot.kind === "scratch" && slot.field === field);
-      const slot: Slot = known ?? { field, index: 0, kind: "scratch", bytes: 0 };
-      if (!known) slots.push(slot);
-      slot.bytes = Math.max(slot.bytes, bytes);
-      operands.set(field, { slot, bytes, access: "scratch", padded: false });
-    }
-    return { call, operands, loads, stores };
+    for (const { field, bytes } of call.scratch ?? []) hold(field, "", bytes, 1);
+    return { cycles: call.cycles, loads, stores };
   });
-  return { slots, pieces };
+  const bytes = [...fields.values()].flat().reduce((sum, slot) => sum + aligned(slot.bytes), 0);
+  return { bytes, hasKernels, pieces };
 }
 
-/** A field that is read: remembers what its slots hold, so that what is there already is not loaded again. */
-class CachedField {
-  readonly #slots: { slot: Slot; key: string; lastUse: number }[] = [];
-
-  constructor(readonly field: string, readonly all: Slot[], readonly places: number) {}
-
-  /** The slot that holds `key` for piece `index`, and whether it holds it already. */
-  place(key: string, bytes: number, index: number): { slot: Slot; hit: boolean } {
-    const hit = this.#slots.find((entry) => entry.key === key);
-    const oldest = () => this.#slots.reduce((a, b) => b.lastUse < a.lastUse ? b : a);
-    const entry = hit ?? (this.#slots.length < this.places ? this.#grow() : oldest());
-    entry.key = key;
-    entry.lastUse = index;
-    entry.slot.bytes = Math.max(entry.slot.bytes, bytes);
-    return { slot: entry.slot, hit: hit !== undefined };
-  }
-
-  #grow() {
-    const slot: Slot = { field: this.field, index: this.#slots.length, kind: "tile", bytes: 0 };
-    this.all.push(slot);
-    const entry = { slot, key: "", lastUse: -1 };
-    this.#slots.push(entry);
-    return entry;
-  }
+function oldestOf(slots: readonly Slot[]): Slot {
+  return slots.reduce((a, b) => b.lastUse < a.lastUse ? b : a);
 }
 
 /** Names tables by their content: mappings may make the same table anew for each piece. */
@@ -175,29 +138,4 @@ class TableNames {
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   return (a.buffer === b.buffer && a.byteOffset === b.byteOffset) || a.every((byte, i) => byte === b[i]);
-}
-
-/** Slot of a written field: mostly two, in turn. */
-function ringSlot(rings: Map<string, Slot[]>, all: Slot[], field: string, turn: number): Slot {
-  const ring = rings.get(field) ?? [];
-  rings.set(field, ring);
-  while (ring.length <= turn) {
-    const slot: Slot = { field, index: ring.length, kind: "tile", bytes: 0 };
-    ring.push(slot);
-    all.push(slot);
-  }
-  return ring[turn];
-}
-
-function rowsOf(tensor: Tensor, box: Box, layout?: Layout): Rows[] {
-  return rowsOfLayout(tensor.shape, bytesPerElement[tensor.dtype], box, layout);
-}
-
-function wholeRow(bytes: number): Rows {
-  return { offset: 0, packedOffset: 0, bytes, rows: 1, stride: bytes, packedStride: bytes };
-}
-
-function present(tensor: Tensor | undefined, view: NodeView, what: string): Tensor {
-  if (!tensor) throw new Error(`the mapping of ${view.node.operator} asks for ${what}, which is absent`);
-  return tensor;
 }

@@ -5,6 +5,7 @@ import { memoryOf } from "../../targets/load.ts";
 import type { Target } from "../../targets/schema.ts";
 import { aligned, type L1Budget, stackBytes } from "./budget.ts";
 import type { Constants } from "./constants.ts";
+import { endsOf } from "./kept_results.ts";
 import { type Block, pack } from "./memory.ts";
 import type { Draft } from "./lay_out.ts";
 import type { PlannedLayer } from "./plan_layers.ts";
@@ -96,9 +97,7 @@ function livesOf(
   drafts: readonly Draft[],
   layers: readonly PlannedLayer[],
 ): Map<string, Life> {
-  const through = new Int32Array(layers.length);
-  drafts.forEach(({ layer }, position) => through[layer] = position);
-  for (let i = 1; i < layers.length; i++) through[i] = Math.max(through[i], through[i - 1]);
+  const ends = endsOf(layers.length, drafts);
   const lives = new Map<string, Life>();
   drafts.forEach((draft, position) => {
     if (draft.engine !== "dma") return;
@@ -115,14 +114,14 @@ function livesOf(
     };
     for (const { source, destination } of draft.transfers) {
       note(source.buffer, position);
-      note(destination.buffer, through[layer]);
+      note(destination.buffer, ends[layer] - 1);
     }
   });
   for (const { index, outputs } of layers) {
     for (const output of outputs) {
       const life = lives.get(storage.groups.get(output)?.name ?? "");
       if (!life) continue;
-      life.drafts.last = Math.max(life.drafts.last, through[index]);
+      life.drafts.last = Math.max(life.drafts.last, ends[index] - 1);
       life.layers.last = Math.max(life.layers.last, index);
     }
   }

@@ -70,6 +70,8 @@ export class LayerPlanner {
   readonly constants = new Constants();
   /** Tilings found, by what they depend on: networks repeat themselves. */
   readonly #tilings = new Map<string, Tiling>();
+  /** Blocks of layers that were cut, by layer and tiling. */
+  readonly #blocks = new Map<string, Block[]>();
   /** Names of tables that were placed. */
   readonly #tables = new WeakMap<Uint8Array, string>();
 
@@ -217,7 +219,7 @@ export class LayerPlanner {
       const cuts = cutProducts(products, this.budget.arena, this.target, strategy.rowBlocks);
       const all = works.map((work, i) => {
         const tiling = "tiling" in work ? work.tiling : cuts[i];
-        const own = blocksOf({ ...work, tiling }, this.target);
+        const own = this.#blocksOf(work, tiling);
         tilings.set(work.index, { ...tiling, pieces: boxesOf(work.view.outputs[0].shape, tiling).length });
         return own.map((block, place) => ({ block, place }));
       });
@@ -233,6 +235,14 @@ export class LayerPlanner {
       }
     }
     return { blocks, tilings };
+  }
+
+  /** The blocks of a layer, made once for each way to cut it: the strategies agree on most layers. */
+  #blocksOf(work: Work, tiling: Tiling): Block[] {
+    const key = `${work.index} ${tiling.shape} ${tiling.order}`;
+    const blocks = this.#blocks.get(key) ?? blocksOf({ ...work, tiling }, this.target);
+    this.#blocks.set(key, blocks);
+    return blocks;
   }
 
   /** The layers in order; those that go through an activation together as one. */
@@ -270,10 +280,9 @@ export class LayerPlanner {
     const choose = (share: number) =>
       chooseTiling(view, mapping, this.target, Math.floor(this.budget.arena * share));
     let result = choose(shares[0]);
-    for (const share of shares.slice(1)) if (!("tiling" in result)) result = choose(share);
-    if (!("tiling" in result)) return result;
-    this.#tilings.set(key, result.tiling);
-    return result.tiling;
+    for (const share of shares.slice(1)) if (!("shape" in result)) result = choose(share);
+    if ("shape" in result) this.#tilings.set(key, result);
+    return result;
   }
 
   #misfit({ bytes, largest }: Misfit): string {

@@ -1,8 +1,11 @@
 // What the machine will do: buffers with addresses and lifetimes, and steps of work for each engine.
 // A plain, printable value; `analyze` prints it, the emitter turns it into C.
 
+import type { StepEngine } from "../../targets/engine_time.ts";
 import type { AcceleratorSequence, EngineMapping } from "../../targets/engines/engine.ts";
 import type { DType } from "../model/types.ts";
+
+export type { StepEngine };
 
 /** Name of an engine of the target. */
 export type EngineName = EngineMapping["name"];
@@ -90,9 +93,6 @@ export type SequenceConstants = Omit<AcceleratorSequence, "jobs">;
  * An engine that is not named need not have done anything.
  */
 export type Progress = Readonly<Partial<Record<StepEngine, number>>>;
-
-/** Engines that have work of their own in a program. */
-export type StepEngine = "dma" | "cores" | "ita";
 
 interface StepBase {
   /** Layer that the step works for. */

@@ -49,11 +49,11 @@ interface Resident {
   readonly name: string;
   /** When the last one that used it is done with it. */
   lastEnd: number;
-  /** Position among the uses of its content. */
+  /** Positions of the units that use its content, and which of them comes next. */
+  readonly uses: readonly number[];
   next: number;
-  /** It must stay: a result that is not stored yet, working data still wanted, weights that a job fetches ahead. */
+  /** It must stay: a result that is not stored yet, weights that a job fetches ahead. */
   result: boolean;
-  wanted: boolean;
   ahead: boolean;
   /** Another content has been given (part of) its place. */
   gone: boolean;
@@ -111,7 +111,7 @@ class Walk {
     }
     const made = new Set<string>();
     units.forEach(({ unit }, position) => {
-      for (const key of new Set([...unit.uses.map(({ content }) => content.key)])) {
+      for (const key of new Set(unit.uses.map(({ content }) => content.key))) {
         const list = this.#uses.get(key);
         if (list) list.push(position);
         else this.#uses.set(key, [position]);
@@ -205,11 +205,9 @@ class Walk {
 
     for (const { content, access } of unit.uses) {
       const resident = this.#placeOf(content);
-      const uses = this.#uses.get(content.key)!;
-      while (uses[resident.next] <= position) resident.next++;
+      while (resident.uses[resident.next] <= position) resident.next++;
       const stored = unit.stores.some(({ key }) => key === content.key);
-      if (content.kind === "scratch") resident.wanted = resident.next < uses.length;
-      else if (access === "write") resident.result = !stored;
+      if (content.kind !== "scratch" && access === "write") resident.result = !stored;
       resident.lastEnd = Math.max(resident.lastEnd, end + (stored || unit.engine === "dma" ? storeTime : 0));
       touch(resident, unit.layer);
     }
@@ -240,6 +238,12 @@ class Walk {
     return this.#residents.get(content.key)!;
   }
 
+  /** Another content may have its place. */
+  #drop(resident: Resident) {
+    resident.gone = true;
+    this.#residents.delete(resident.content.key);
+  }
+
   /** Gives places to those contents that have none and returns them; undefined if one finds no place. */
   #placeAll(
     contents: readonly Content[],
@@ -252,10 +256,7 @@ class Walk {
       if (this.#residents.has(content.key)) continue;
       const resident = this.#find(content, position, locked, how);
       if (!resident) {
-        for (const { key } of placed) {
-          this.#residents.get(key)!.gone = true;
-          this.#residents.delete(key);
-        }
+        for (const content of placed) this.#drop(this.#placeOf(content));
         return undefined;
       }
       this.#residents.set(content.key, resident);
@@ -275,9 +276,7 @@ class Walk {
     this.#letGo();
     for (const { key } of contents) {
       const resident = this.#residents.get(key);
-      if (!resident || isKept(resident)) continue;
-      resident.gone = true;
-      this.#residents.delete(key);
+      if (resident && !isKept(resident)) this.#drop(resident);
     }
     const { start: now } = this.units[position];
     const sorted = contents.toSorted((a, b) => b.bytes - a.bytes);
@@ -306,9 +305,7 @@ class Walk {
     }
     if (best.at < 0) return undefined;
     for (const place of this.#places) {
-      if (place.gone || place.start >= best.at + bytes || best.at >= place.end) continue;
-      place.gone = true;
-      this.#residents.delete(place.content.key);
+      if (!place.gone && place.start < best.at + bytes && best.at < place.end) this.#drop(place);
     }
     const { layer } = this.units[position].unit;
     const uses = this.#uses.get(content.key)!;
@@ -320,9 +317,9 @@ class Walk {
       end: best.at + bytes,
       name: `${content.label}.${this.#buffers.length}`,
       lastEnd: now,
+      uses,
       next,
       result: false,
-      wanted: false,
       ahead: false,
       gone: false,
       layers: { first: layer, last: layer },
@@ -355,7 +352,7 @@ class Walk {
       late = Math.max(late, place.lastEnd + slack - now);
       since = Math.max(since, place.lastEnd);
       if (place.gone) continue;
-      const next = this.#uses.get(place.content.key)![place.next];
+      const next = place.uses[place.next];
       if (next === undefined) continue;
       const distance = Math.max(1, this.units[next].start - now);
       loss += (reloadCost + soon / distance) * Math.max(0.25, place.content.bytes / frame);
@@ -366,8 +363,9 @@ class Walk {
   }
 }
 
-function isKept({ result, wanted, ahead }: Resident): boolean {
-  return result || wanted || ahead;
+/** Results, what is fetched ahead, and working data that is still wanted. */
+function isKept({ content, result, ahead, uses, next }: Resident): boolean {
+  return result || ahead || (content.kind === "scratch" && next < uses.length);
 }
 
 function touch({ layers }: Resident, layer: number) {

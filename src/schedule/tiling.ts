@@ -1,6 +1,6 @@
-// Chooses how a layer is cut. Candidates are balanced cuts of each axis that the mapping offers; each is judged by
-// its working set (sampled at the first pieces) and an estimate of the pipeline's time, then the best are laid out
-// in full until one fits.
+// Chooses how a layer is cut whose work is not the accelerator's (that is cut_products.ts). Candidates are balanced cuts
+// of each axis that the mapping offers; each is judged by its working set (sampled at the first pieces) and an estimate
+// of the pipeline's time, then the best are laid out in full until one fits.
 
 import { dataCycles, programCycles } from "../../targets/engines/dma/timing.ts";
 import type { Box, KernelCall, Mapping, NodeView } from "../../targets/engines/engine.ts";
@@ -8,8 +8,8 @@ import type { Target } from "../../targets/schema.ts";
 import { byteLength, bytesPerElement, elementCount } from "../model/types.ts";
 import { boxKey, layoutBytes, rowsOfLayout } from "./boxes.ts";
 import { aligned } from "./budget.ts";
-import { type Pieces, placePieces, sameBytes, slotBytes, type Tiling } from "./pieces.ts";
-import { contention, estimate, phasesOf } from "./pipeline.ts";
+import { placePieces, sameBytes, type Tiling } from "./pieces.ts";
+import { bytesPerCycleOf, contention, estimate } from "./pipeline.ts";
 
 /** Why nothing fits: the smallest working set there is and the largest operand in it. */
 export interface Misfit {
@@ -25,6 +25,8 @@ const permutedAxes = 3;
 
 interface Candidate {
   readonly tiling: Tiling;
+  /** Fields with one place in L1 instead of two. */
+  readonly single: ReadonlySet<string>;
   readonly bytes: number;
   readonly cycles: number;
   /** Part of them in which work waits for operands that have only one place. */
@@ -35,14 +37,14 @@ interface Candidate {
 /**
  * Finds the tiling with the least estimated time whose working set is at most `budget` bytes.
  *
- * @returns the tiling and the pieces it makes, or what is in the way
+ * @returns the tiling, or what is in the way
  */
 export function chooseTiling(
   view: NodeView,
   mapping: Mapping,
   target: Target,
   budget: number,
-): { tiling: Tiling; pieces: Pieces } | Misfit {
+): Tiling | Misfit {
   const shape = view.outputs[0].shape;
   const cuts = mapping.cuts(view).filter((cut) => shape[cut.axis] > cut.granule);
   const sizes = cuts.map((cut) => sizesOf(shape[cut.axis], cut.granule, cut.most));
@@ -65,15 +67,15 @@ export function chooseTiling(
   }
 
   fitting.sort((a, b) => a.cycles - b.cycles || a.bytes - b.bytes);
-  let best: { tiling: Tiling; pieces: Pieces; cycles: number } | undefined;
+  let best: { tiling: Tiling; cycles: number } | undefined;
   for (let next = 0, tried = 0; next < fitting.length && (tried < laidOut || !best); next++, tried++) {
-    const { tiling, waiting } = fitting[next];
-    const pieces = placePieces(view, mapping, tiling, target);
-    if (slotBytes(pieces.slots) > budget) continue;
-    const cycles = estimate(phasesOf(pieces.pieces), target) + waiting;
-    if (!best || cycles < best.cycles) best = { tiling, pieces, cycles };
+    const { tiling, single, waiting } = fitting[next];
+    const pieces = placePieces(view, mapping, tiling, single, target);
+    if (pieces.bytes > budget) continue;
+    const cycles = estimate(pieces, target) + waiting;
+    if (!best || cycles < best.cycles) best = { tiling, cycles };
   }
-  return best ?? { bytes: smallest!.bytes, largest: smallest!.largest };
+  return best?.tiling ?? { bytes: smallest!.bytes, largest: smallest!.largest };
 }
 
 /** Piece sizes for an axis: the ones that cut it evenly into pieces of at most `limit`, largest first, a few of them. */
@@ -138,7 +140,7 @@ function sampleOf(
   const call = mapping.piece(view, at(), target);
   const neighbours = axes.filter((axis) => tile[axis] < shape[axis])
     .map((axis) => ({ axis, call: mapping.piece(view, at(axis), target) }));
-  const beat = target.dma?.bytesPerCycle ?? 2;
+  const beat = bytesPerCycleOf(target);
 
   const reads = call.reads.map(({ field, input, box, layout }) => {
     const tensor = view.inputs[input]!;
@@ -198,7 +200,7 @@ function sampleOf(
     cycles: 0,
     moves: new Set<number>(),
   }));
-  const copied = new Set(call.kernel === "" && !call.accelerator ? writes.map((write) => write.field) : []);
+  const copied = new Set(call.kernel === "" ? writes.map((write) => write.field) : []);
   return {
     call,
     fields: [...reads.filter((read) => !copied.has(read.field)), ...writes, ...tables, ...others],
@@ -208,13 +210,13 @@ function sampleOf(
 /** Working set and time of a tiling, from its sample. */
 function judge(
   view: NodeView,
-  loops: Pick<Tiling, "shape" | "order">,
+  tiling: Tiling,
   sample: Sample,
   overlap: boolean,
   tight: 0 | 1 | 2,
 ): Candidate {
   const shape = view.outputs[0].shape;
-  const counts = loops.order.map((axis) => Math.ceil(shape[axis] / loops.shape[axis]));
+  const counts = tiling.order.map((axis) => Math.ceil(shape[axis] / tiling.shape[axis]));
   const innermost = counts.findLastIndex((count) => count > 1);
   const single = new Set<string>();
   const pieces = counts.reduce((product, count) => product * count, 1);
@@ -222,11 +224,9 @@ function judge(
   let moved = 0;
   let first = 0;
   let waiting = 0;
-  // Tiles move one by one, so that the accelerator hardly waits: from 1/24 to 1/64 the best tilings of `bench --ita` win.
-  const exposed = sample.call.accelerator ? 1 / 32 : 1;
   let largest = { field: "", tensor: "", bytes: -1 };
   for (const field of sample.fields) {
-    const deepest = loops.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
+    const deepest = tiling.order.findLastIndex((axis, i) => counts[i] > 1 && field.moves.has(axis));
     const times = counts.slice(0, deepest + 1).reduce((product, count) => product * count, 1);
     // What the innermost loop leaves alone changes seldom: with one place for it, work waits while it is loaded. If
     // that is not enough, one place for everything.
@@ -234,7 +234,7 @@ function judge(
     const waits = field.access !== "scratch" && times > 1 && (tight === 2 || (tight === 1 && seldom));
     if (waits) {
       single.add(field.field);
-      waiting += overlap ? Math.ceil(times * field.cycles * exposed) : 0;
+      waiting += overlap ? times * field.cycles : 0;
     }
     const copies = field.access !== "scratch" && times > 1 && !waits ? 2 : 1;
     bytes += copies * aligned(field.bytes);
@@ -245,12 +245,11 @@ function judge(
     }
   }
   // The first piece is the largest one: scale its work by the share of the output that it makes.
-  const share = elementCount(shape) / Math.max(1, elementCount(loops.shape));
+  const share = elementCount(shape) / Math.max(1, elementCount(tiling.shape));
   const work = sample.call.cycles * Math.min(pieces, share);
   const cycles = (overlap ? Math.max(moved, work + contention * moved) + first : work + moved) +
     pieceOverhead * pieces + waiting;
-  const tiling = { ...loops, single };
-  return { tiling, bytes, cycles, waiting, largest };
+  return { tiling, single, bytes, cycles, waiting, largest };
 }
 
 /** Cycles that one more piece costs: a phase (see pipeline.ts) and the kernel's call. */

@@ -11,10 +11,11 @@ import type {
   NodeView,
   OperandPlace,
 } from "../../targets/engines/engine.ts";
+import { jobDuration } from "../../targets/engines/ita/timing.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Tensor } from "../model/types.ts";
+import { tilesOf } from "./boxes.ts";
 import { type Content, scratchContent, tableContent, tensorContent, type Use } from "./contents.ts";
-import { jobCycles } from "./lay_out.ts";
 import { boxesOf, type Tiling } from "./pieces.ts";
 import type { EngineName, Job, StepEngine, Task } from "./program.ts";
 
@@ -64,11 +65,22 @@ export interface Block {
   readonly layer: number;
   readonly engine: StepEngine;
   readonly units: readonly Unit[];
-  readonly cycles: number;
   /** Blocks of the accelerator with the same number may have no other block between them. */
   readonly atom?: number;
   /** It works on contents that the block before it leaves in L1. */
   readonly behind: boolean;
+}
+
+/**
+ * Cycles by which other traffic in L1 holds up a job, on average over products, attention and the example networks
+ * (emulated): a job with an output wants its port nearly all the time.
+ */
+const heldUp = { inner: 5, output: 20 };
+
+/** Expected cycles of a job in a chain. */
+function jobCycles(size: { lanes: number; elements: number }, bias: boolean, output: boolean): number {
+  return 1 + jobDuration(size, { preload: false, nextload: true, bias, output }) +
+    (output ? heldUp.output : heldUp.inner);
 }
 
 /** The blocks of a layer, piece by piece. */
@@ -138,18 +150,16 @@ class PieceWork {
     if (kernel === "" && !accelerator) return [this.#copyBlock(writes)];
     const atom = accelerator && accelerator[0].layer !== "linear" ? index : undefined;
     const units = accelerator
-      ? this.#jobUnits(atom === undefined ? this.#byConstants() : this.#jobsInOrder())
+      ? this.#jobUnits(atom === undefined ? this.#byConstants() : this.#accumulations().flat())
       : [];
     const blocks = units.length > 0
-      ? [{ layer: index, engine: "ita" as const, units, cycles: total(units), atom, behind: false }]
+      ? [{ layer: index, engine: "ita" as const, units, atom, behind: false }]
       : [];
     if (kernel === "") return blocks;
-    const task = this.#taskUnit();
     return [...blocks, {
       layer: index,
       engine: "cores",
-      units: [task],
-      cycles: task.cycles,
+      units: [this.#taskUnit()],
       behind: blocks.length > 0,
     }];
   }
@@ -171,27 +181,8 @@ class PieceWork {
     if (layout === undefined || layout === "dense" || !this.#tiled(tileBytesOf(this.target))) {
       return { whole: content(box) };
     }
-    const [height, width] = box.shape.slice(-2);
-    const [down, across] = [Math.ceil(height / layout.rows), Math.ceil(width / layout.columns)];
-    const known = new Map<number, Content>();
-    return {
-      tiles: (index) => {
-        const corner = cornerOf(box, Math.floor(index / (down * across)));
-        const row = Math.floor(index / across) % down * layout.rows;
-        const column = index % across * layout.columns;
-        const part = {
-          start: [...corner, box.start.at(-2)! + row, box.start.at(-1)! + column],
-          shape: [
-            ...corner.map(() => 1),
-            Math.min(layout.rows, height - row),
-            Math.min(layout.columns, width - column),
-          ],
-        };
-        const tile = known.get(index) ?? content(part);
-        known.set(index, tile);
-        return tile;
-      },
-    };
+    const tiles = tilesOf(box, layout).map(content);
+    return { tiles: (index) => tiles[index] };
   }
 
   #use({ field, offset }: OperandPlace, bytes: number, access: Use["access"]): Use {
@@ -222,10 +213,6 @@ class PieceWork {
       }
     }
     return result.filter((jobs) => jobs.length > 0);
-  }
-
-  #jobsInOrder(): JobWork[] {
-    return this.#accumulations().flat();
   }
 
   /** Accumulations that share constants one behind the other, so that these are brought once. */
@@ -300,26 +287,12 @@ class PieceWork {
       const uses = [{ content: from.whole, offset: 0, bytes: from.whole.bytes, access: "read" as const }];
       return { layer: index, engine: "dma", uses, stores: [to.whole], cycles: 0 };
     });
-    return { layer: index, engine: "dma", units, cycles: 0, behind: false };
+    return { layer: index, engine: "dma", units, behind: false };
   }
-}
-
-function total(units: readonly Unit[]): number {
-  return units.reduce((sum, { cycles }) => sum + cycles, 0);
 }
 
 function tileBytesOf({ ita }: Target): number {
   return ita ? ita.elements * ita.elements : 0;
-}
-
-/** Corner of the `matrix`th matrix of a box, on the axes in front of the last two. */
-function cornerOf(box: Box, matrix: number): number[] {
-  const corner = box.start.slice(0, -2);
-  for (let axis = corner.length - 1; axis >= 0; axis--) {
-    corner[axis] += matrix % box.shape[axis];
-    matrix = Math.floor(matrix / box.shape[axis]);
-  }
-  return corner;
 }
 
 function present(tensor: Tensor | undefined, view: NodeView, what: string): Tensor {
