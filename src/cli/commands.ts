@@ -30,7 +30,7 @@ const commands: Readonly<Record<string, Loader>> = {
 };
 
 /**
- * The commands that can be meant by some arguments: the one that they name, or all, where they name none or a group.
+ * The commands that can be meant by some arguments: the one, or the group, that they name; all, where they name none.
  *
  * @param args what is typed behind `deno task`
  */

@@ -7,7 +7,6 @@ import type { SocObserver } from "../../runtime/soc/observer.ts";
 import { matchInputs, matchOutputs } from "../../runtime/validate/match.ts";
 import { readNpz } from "../../runtime/validate/npz.ts";
 import { type InferenceReport, type Reference, validateInference } from "../../runtime/validate/validate.ts";
-import { targetSchema } from "../../targets/schema.ts";
 import { compileModel } from "../compile_model.ts";
 import type { Model } from "../model/types.ts";
 import { readFile } from "./files.ts";
@@ -107,16 +106,18 @@ export class Validation {
   }
 
   async #readReferences() {
-    const { folder, layers } = this.request, { manifest } = this.generated;
-    const model = await readGeneratedModel(folder, manifest);
+    const { folder, layers } = this.request;
+    const model = await readGeneratedModel(folder, this.generated.manifest);
     const reference = referenceOf(model);
     // Layers are those of the rewritten model: the passes have renamed and fused some of the file's nodes.
-    return layers ? { reference, layerReference: referenceOf(compiledAs(model, manifest)) } : { reference };
+    return layers
+      ? { reference, layerReference: referenceOf(compiledAs(model, this.generated)) }
+      : { reference };
   }
 }
 
 /** The model as the image was made of it: the same rewrites for the same target and as much L1. */
-function compiledAs(model: Model, manifest: GeneratedImage["manifest"]): Model {
+function compiledAs(model: Model, { manifest, target }: GeneratedImage): Model {
   const l1 = manifest.memories.find(({ role }) => role === "l1");
-  return compileModel(model, targetSchema.parse(manifest.target), { l1Bytes: l1?.size }).model;
+  return compileModel(model, target, { l1Bytes: l1?.size }).model;
 }
