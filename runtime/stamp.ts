@@ -5,14 +5,25 @@ export class WordHash {
   #a = 0x811c_9dc5;
   #b = 0x1234_5679;
 
-  add(word: number): void {
-    this.#a = Math.imul(this.#a ^ word, 0x0100_0193);
-    this.#b = Math.imul(this.#b ^ (word >>> 16 | word << 16), 0x85eb_ca6b);
-    this.#b ^= this.#b >>> 13;
+  add(words: Int32Array): void {
+    // This runs before anything is compiled.
+    let a = this.#a, b = this.#b;
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i];
+      a = Math.imul(a ^ word, 0x0100_0193);
+      b = Math.imul(b ^ (word >>> 16 | word << 16), 0x85eb_ca6b);
+      b ^= b >>> 13;
+    }
+    this.#a = a;
+    this.#b = b;
   }
 
   addText(text: string): void {
-    for (let i = 0; i < text.length; i++) this.add(text.charCodeAt(i));
+    const bytes = new TextEncoder().encode(text);
+    const words = new Int32Array((bytes.length >>> 2) + 1);
+    new Uint8Array(words.buffer).set(bytes);
+    this.add(Int32Array.of(bytes.length));
+    this.add(words);
   }
 
   get text(): string {
@@ -27,20 +38,20 @@ export class WordHash {
  */
 export function sourceStamp(folders: readonly string[]): string | undefined {
   if (!import.meta.url.startsWith("file:")) return undefined;
-  const hash = new WordHash();
+  const files: string[] = [];
   try {
     for (const folder of folders) {
       const url = new URL(folder, import.meta.url);
-      for (const name of [...Deno.readDirSync(url)].map((entry) => entry.name).sort()) {
+      for (const { name } of Deno.readDirSync(url)) {
         if (!name.endsWith(".ts")) continue;
         const { size, mtime } = Deno.statSync(new URL(name, url));
-        const time = mtime?.getTime() ?? 0;
-        hash.addText(name);
-        for (const word of [size, time | 0, Math.floor(time / 2 ** 32)]) hash.add(word);
+        files.push(`${folder}${name} ${size} ${mtime?.getTime()}`);
       }
     }
   } catch {
     return undefined;
   }
+  const hash = new WordHash();
+  hash.addText(files.sort().join("\n"));
   return hash.text;
 }

@@ -5,11 +5,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FolderCache } from "../runtime/cache.ts";
 import { readElf } from "../runtime/image/elf.ts";
-import { FastHarts } from "../runtime/soc/fast_harts.ts";
+import { FastHarts, type FastOptions } from "../runtime/soc/fast_harts.ts";
 import { Soc } from "../runtime/soc/soc.ts";
 import { loadTarget } from "../targets/load.ts";
 import type { Target } from "../targets/schema.ts";
 import { findCompiler } from "./isa/compiler.ts";
+import { codeBase, exit, image, li, op, registers, virt } from "./soc_program.ts";
+import { MemoryCache, run as runTrial } from "./translate_harness.ts";
 
 /** Runs an image with a cache, which keeps what was translated. */
 function run(elf: Uint8Array, target: Target, folder: string | undefined) {
@@ -21,9 +23,9 @@ function run(elf: Uint8Array, target: Target, folder: string | undefined) {
   soc.load(readElf(elf, target.name));
   const { exitCode, cycle } = soc.run({ maxCycles: 100_000_000, limitIsFault: true });
   engine.close();
-  const { regions, reused } = engine.translated;
+  const { regions, reused, blocks, reusedBlocks } = engine.translated;
   const done = { exitCode, cycle, harts: soc.statistics().map(({ instructions, pc }) => [instructions, pc]) };
-  return { regions, reused, done };
+  return { regions, reused, blocks, reusedBlocks, done };
 }
 
 const programs = [
@@ -49,6 +51,7 @@ Deno.test("translated code of earlier runs is used again and changes nothing", a
           first.regions > 0 && second.reused > 0,
           `${first.regions} regions, then ${second.reused} reused`,
         );
+        assert(second.reusedBlocks > second.blocks, "most blocks are those of the first run");
         // One bit of each file is turned over.
         for (const { name } of Deno.readDirSync(cache)) {
           const path = join(cache, name), bytes = Deno.readFileSync(path);
@@ -56,7 +59,7 @@ Deno.test("translated code of earlier runs is used again and changes nothing", a
           Deno.writeFileSync(path, bytes);
         }
         const third = run(elf, target, cache);
-        assert.deepEqual([third.done, third.reused], [without.done, 0]);
+        assert.deepEqual([third.done, third.reused, third.reusedBlocks], [without.done, 0, 0]);
       } finally {
         await Deno.remove(cache, { recursive: true });
       }
@@ -77,11 +80,40 @@ Deno.test("code translated for a slower memory is not used for a faster one", as
   const cache = await Deno.makeTempDir();
   try {
     assert(run(elf, slow, cache).regions > 0);
-    const { reused, done } = run(elf, target, cache);
-    assert.deepEqual([done, reused], [run(elf, target, undefined).done, 0]);
+    const { reused, reusedBlocks, done } = run(elf, target, cache);
+    assert.deepEqual([done, reused, reusedBlocks], [run(elf, target, undefined).done, 0, 0]);
   } finally {
     await Deno.remove(cache, { recursive: true });
   }
+});
+
+Deno.test("blocks of an earlier run are read anew where code around them, which they wait for, is another", () => {
+  const { a0, a1, a2, a3 } = registers, boundary = 128 / 4, nop = op("addi");
+  // The load ends its block, and what it costs depends on whether the next one wants what it loads.
+  const program = (wanted: number) => {
+    const start = [...li(a0, 1000), ...li(a2, codeBase)];
+    const words = [
+      ...start,
+      ...Array.from({ length: boundary - start.length - 1 }, () => nop).flat(),
+      ...op("lw", { rd: a1, rs1: a2 }),
+      ...op("addi", { rd: a3, rs1: wanted, imm: 1 }),
+      ...op("addi", { rd: a0, rs1: a0, imm: -1 }),
+      ...op("bne", { rs1: a0, rs2: 0, imm: -4 * (boundary + 2 - start.length) }),
+      ...exit,
+    ];
+    // Only what has the name of a function tells one image from another.
+    return image(words, [{ name: "main", address: codeBase, size: 4 * boundary, kind: "function" }]);
+  };
+  const cache = new MemoryCache();
+  const cycles = (wanted: number, options: FastOptions) => {
+    const trial = { target: virt, image: program(wanted), spans: [] };
+    return runTrial(trial, { patience: 1e9, ...options });
+  };
+  const [waits, goesOn] = [cycles(a1, { cache }), cycles(a2, {})];
+  assert.notEqual(waits.cycle, goesOn.cycle);
+  const { cycle, reusedBlocks } = cycles(a2, { cache });
+  assert.equal(cycle, goesOn.cycle);
+  assert(reusedBlocks > 0, "the cache was of use");
 });
 
 Deno.test("a full cache drops its own files and no others", async () => {

@@ -1,6 +1,7 @@
 // Runs an image under fast timing, on the interpreter tier alone or with the translator, and under exact timing, and
 // takes down all that the runs must agree in.
 
+import type { Cache } from "../runtime/cache.ts";
 import { buildSoc } from "../runtime/host/emulator.ts";
 import type { Image } from "../runtime/image/types.ts";
 import { FastHarts, type FastOptions } from "../runtime/soc/fast_harts.ts";
@@ -21,9 +22,24 @@ export interface Outcome {
   readonly registers: readonly number[];
   /** FNV-1a of each span of memory that was asked for. */
   readonly memory: readonly number[];
-  /** Regions that were translated, and those given up. */
+  /** Regions that were translated, those given up, and regions and blocks taken over from an earlier run. */
   readonly regions: number;
   readonly dropped: number;
+  readonly reused: number;
+  readonly reusedBlocks: number;
+}
+
+/** A cache that forgets with the test. */
+export class MemoryCache implements Cache {
+  readonly #files = new Map<string, Uint8Array>();
+
+  read(name: string): Uint8Array | undefined {
+    return this.#files.get(name)?.slice();
+  }
+
+  write(name: string, bytes: Uint8Array): void {
+    this.#files.set(name, bytes.slice());
+  }
 }
 
 /** Fast timing with these options, or exact timing. */
@@ -61,7 +77,9 @@ export function run({ target, image, spans, maxCycles = 50_000_000 }: Trial, tie
     if (!(error instanceof AttoflowError)) throw error;
     end = error.paragraph;
   }
+  engine?.close();
   const harts = soc.statistics();
+  const { regions = 0, dropped = 0, reused = 0, reusedBlocks = 0 } = engine?.translated ?? {};
   return {
     end,
     cycle: soc.cycle,
@@ -71,12 +89,13 @@ export function run({ target, image, spans, maxCycles = 50_000_000 }: Trial, tie
     // A tier's own notes lie behind the registers.
     registers: engine ? [...engine.registers(hartCount(target))].filter((_, i) => i % 64 < 32) : [],
     memory: spans.map(([address, length]) => hash(soc.readBytes(address, length))),
-    regions: engine?.translated.regions ?? 0,
-    dropped: engine?.translated.dropped ?? 0,
+    ...{ regions, dropped, reused, reusedBlocks },
   };
 }
 
 /** What of an outcome does not depend on the tier. */
-export function architectural({ regions: _, dropped: __, ...rest }: Outcome) {
+export function architectural(
+  { regions: _, dropped: __, reused: ___, reusedBlocks: ____, ...rest }: Outcome,
+) {
   return rest;
 }

@@ -9,7 +9,7 @@ import { writeElf } from "./isa/elf_writer.ts";
 import { makeSequence } from "./isa/generator.ts";
 import { Random } from "./isa/random.ts";
 import { dataBytes, emitProgram, type Sequence } from "./isa/random_program.ts";
-import { architectural, run, type Trial } from "./translate_harness.ts";
+import { architectural, MemoryCache, run, type Trial } from "./translate_harness.ts";
 
 const address = { code: 0x8000_0000, data: 0x8040_0000, finisher: 0x10_0000 };
 /** Room for the data windows and the results of all harts. */
@@ -109,13 +109,24 @@ async function cluster(seed: number, sequences: number, rounds: number, data: nu
 // Always the same, unless ATTOFLOW_SEED says otherwise.
 const firstSeed = Number(Deno.env.get("ATTOFLOW_SEED") ?? 1);
 
-/** Runs a trial on the interpreter tier, on the translator and with exact timing. Returns the instructions. */
+/**
+ * Runs a trial on the interpreter tier, on the translator, with what earlier runs have kept and with exact timing.
+ * Returns the instructions.
+ */
 function compare(trial: Trial, quantum: number | undefined, patience: number, closely = 0): number {
   const interpreted = run(trial, { translate: false, quantum, closely });
-  const translated = run(trial, { quantum, patience, closely });
-  assert.deepEqual(architectural(translated), architectural(interpreted));
+  const cache = new MemoryCache(), kept = { quantum, patience, closely, cache };
+  const [translated, second, third] = [
+    run(trial, kept),
+    run(trial, kept),
+    run(trial, { ...kept, patience: 1 }),
+  ];
+  for (const each of [translated, second, third]) {
+    assert.deepEqual(architectural(each), architectural(interpreted));
+  }
   assert.equal(interpreted.end, 0);
   assert(translated.regions > 5, `only ${translated.regions} regions were translated`);
+  assert(second.reused > 0 && second.reusedBlocks > 100, "nothing was taken over from an earlier run");
   const exact = run(trial, "exact");
   assert.deepEqual([exact.end, exact.memory], [0, interpreted.memory]);
   return interpreted.instructions.reduce((sum, each) => sum + each, 0);

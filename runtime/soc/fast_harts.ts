@@ -6,7 +6,6 @@
 import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
-import type { TranslatorStatistics } from "../hart/translate/translator.ts";
 import { running, waitingForInterrupt } from "../hart/state.ts";
 import type { Image } from "../image/types.ts";
 import { Contention } from "./contention.ts";
@@ -16,7 +15,7 @@ import { stretchBits } from "./hot_code.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
 import { LazyDevices } from "./lazy_devices.ts";
-import { notOpen, type TierOptions, Tiers, usedUp } from "./tiers.ts";
+import { notOpen, type TierOptions, Tiers, type TierStatistics, usedUp } from "./tiers.ts";
 
 /** How fast timing runs. */
 export interface FastOptions extends TierOptions {
@@ -91,8 +90,8 @@ export class FastHarts implements HartEngine {
     this.#contention = new Contention(harts, core.multiplier === "shared");
   }
 
-  /** What has been translated so far. */
-  get translated(): TranslatorStatistics {
+  /** What has been read and translated so far. */
+  get translated(): TierStatistics {
     return this.#tiers.translated;
   }
 

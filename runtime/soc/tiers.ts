@@ -5,7 +5,7 @@ import { AttoflowError } from "../../targets/errors.ts";
 import { hartCount } from "../../targets/parts.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Cache } from "../cache.ts";
-import { accesses } from "../hart/translate/block.ts";
+import { accesses, boundary } from "../hart/translate/block.ts";
 import { BlockStore, type StoredBlock } from "../hart/translate/block_store.ts";
 import type { CostParameters } from "../hart/translate/cost.ts";
 import { guestPages, imports, interpreterModule } from "../hart/translate/interpreter.ts";
@@ -19,7 +19,8 @@ import {
   pageBytes,
   reason,
 } from "../hart/translate/layout.ts";
-import { packRegions, type Span, unpackRegions } from "../hart/translate/region_cache.ts";
+import { KeptBlocks, packBlocks } from "../hart/translate/kept_blocks.ts";
+import { pack, type Span, unpack } from "../hart/translate/region_cache.ts";
 import { Translator, type TranslatorStatistics } from "../hart/translate/translator.ts";
 import type { Image } from "../image/types.ts";
 import { sourceStamp, WordHash } from "../stamp.ts";
@@ -44,6 +45,13 @@ export interface TierSurroundings {
 
 /** Why the tiers have stopped: the cycles are used up, the instruction is for the slow path, the code is not open. */
 export const usedUp = 0, needsSlowPath = 1, notOpen = 2;
+
+/** What has become of code. */
+export interface TierStatistics extends TranslatorStatistics {
+  /** Blocks that were read, and those taken over from an earlier run. */
+  readonly blocks: number;
+  readonly reusedBlocks: number;
+}
 
 /** What a stretch of execution has come to. */
 export interface Stretch {
@@ -82,11 +90,11 @@ export class Tiers {
   readonly #alone: boolean;
   readonly #translate: boolean;
   readonly #cache: Cache | undefined;
-  /** What tells this translator, on this target, from others in the cache; and where this image's regions are. */
+  /** What tells this translator, on this target, from others in the cache; and where this image's code is. */
   readonly #key: string | undefined;
-  #regionsName: string | undefined;
-  /** Regions translated when they were last kept. */
-  #saved = 0;
+  #codeName: string | undefined;
+  /** Regions translated and blocks read when they were last kept. */
+  #saved = { regions: 0, blocks: 0 };
   #surroundings!: TierSurroundings;
 
   /** @throws {AttoflowError} if this machine cannot set the address space aside */
@@ -145,7 +153,9 @@ export class Tiers {
 
   #allOpen(spans: readonly Span[]): boolean {
     return spans.every(([start, bytes]) => {
-      for (let pc = start; pc < start + bytes; pc += 4) if (!this.#surroundings.isOpen(pc)) return false;
+      for (let pc = start; pc < start + bytes; pc = Math.floor(pc / boundary + 1) * boundary) {
+        if (!this.#surroundings.isOpen(pc)) return false;
+      }
       return true;
     });
   }
@@ -159,9 +169,10 @@ export class Tiers {
     return made;
   }
 
-  /** What has been translated so far. */
-  get translated(): TranslatorStatistics {
-    return this.#translator.statistics;
+  /** What has been read and translated so far. */
+  get translated(): TierStatistics {
+    const { made, adopted } = this.#store;
+    return { ...this.#translator.statistics, blocks: made, reusedBlocks: adopted };
   }
 
   /** The harts' registers, 64 words for each. */
@@ -174,21 +185,27 @@ export class Tiers {
     this.#translator.expectCode(image);
     if (!this.#cache || !this.#translate) return;
     const hash = new WordHash();
-    hash.add(image.entry);
+    hash.add(Int32Array.of(image.entry));
     for (const { address, size } of codeOf(image)) {
-      for (let pc = address - address % 4; pc < address + size; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
+      const start = address - address % 4;
+      hash.add(this.#store.wordsIn([start, Math.ceil((address + size - start) / 4) * 4]));
     }
-    this.#regionsName = `regions-${this.#key}-${hash.text}`;
-    const kept = this.#cache.read(this.#regionsName);
-    if (kept) this.#translator.offer(unpackRegions(kept));
+    this.#codeName = `code-${this.#key}-${hash.text}`;
+    const bytes = this.#cache.read(this.#codeName), kept = bytes && unpack(bytes);
+    if (!kept) return;
+    this.#translator.offer(kept);
+    this.#store.offer(new KeptBlocks(kept.blocks));
   }
 
-  /** Keeps what has been translated, for later runs. */
+  /** Keeps what has been translated and read, for later runs. */
   close(): void {
-    const { regions } = this.#translator.statistics;
-    if (!this.#cache || this.#regionsName === undefined || regions === this.#saved) return;
-    this.#saved = regions;
-    this.#cache.write(this.#regionsName, packRegions(this.#translator.keep()));
+    const { regions } = this.#translator.statistics, { made } = this.#store;
+    if (!this.#cache || this.#codeName === undefined) return;
+    // A few blocks more do not pay.
+    if (regions === this.#saved.regions && made - this.#saved.blocks <= this.#store.adopted) return;
+    this.#saved = { regions, blocks: made };
+    const blocks = packBlocks(this.#store.keep());
+    this.#cache.write(this.#codeName, pack({ ...this.#translator.keep(), blocks }));
   }
 
   /** Memory has been written by somebody else than the tiers. */
@@ -299,7 +316,7 @@ export class Tiers {
 
   /** Sees to it that writes to a block's code are noticed. */
   #noteCode(stored: StoredBlock): void {
-    const { block: { start, end } } = stored, { noteCode } = this.#surroundings;
+    const { start, end } = stored, { noteCode } = this.#surroundings;
     noteCode(start);
     noteCode(end);
     this.#translator.noteCode(stored);

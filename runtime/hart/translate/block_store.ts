@@ -1,37 +1,46 @@
-// The blocks of all harts: read from the guest's memory when they are first executed, kept until a store hits
-// them. Writes the interpreted form into memory 1 and keeps the map from addresses to blocks there.
+// The blocks of all harts: read from the guest's memory when they are first executed, or taken from an earlier run, and
+// held until a store hits them. Keeps the map from addresses to their interpreted forms in memory 1.
 
-import {
-  accesses,
-  amountsOf,
-  type Block,
-  decodeStep,
-  isChecked,
-  isForBlocks,
-  readBlock,
-  type Step,
-  written,
-} from "./block.ts";
+import { type Block, decodeStep, isForBlocks, readBlock, type Step } from "./block.ts";
+import { BlockForms, storedBytes } from "./block_form.ts";
 import { type CostParameters, type Costs, costsOf } from "./cost.ts";
-import {
-  charge,
-  exit,
-  header,
-  type Layout,
-  lineBits,
-  pageBytes,
-  rememberedTargets,
-  runOn,
-  stepRecord,
-  type Window,
-} from "./layout.ts";
+import { type KeptBlock, KeptBlocks, type Origin } from "./kept_blocks.ts";
+import { header, type Layout, lineBits, pageBytes, stepRecord, type Window } from "./layout.ts";
+import { joinSpans, type Span } from "./region_cache.ts";
 
-/** A block as the tiers share it. */
-export interface StoredBlock {
+/** A block with what its steps cost. */
+export interface ReadBlock {
   readonly block: Block;
   readonly costs: Costs;
-  /** Address of its header in memory 1. */
-  readonly address: number;
+}
+
+/** A block as the tiers share it. Who only interprets it does not ask what its steps are. */
+export class StoredBlock {
+  readonly #read: () => ReadBlock;
+  #known: ReadBlock | undefined;
+
+  /**
+   * @param address of its header in memory 1
+   * @param origin the code that has decided what it is, and what it costs
+   * @param read reads it when it is asked for
+   */
+  constructor(
+    readonly start: number,
+    readonly end: number,
+    readonly address: number,
+    readonly origin: Origin,
+    read: () => ReadBlock,
+  ) {
+    this.#read = read;
+  }
+
+  get block(): Block {
+    return (this.#known ??= this.#read()).block;
+  }
+
+  get costs(): Costs {
+    return (this.#known ??= this.#read()).costs;
+  }
 }
 
 /** Instructions interpreted on behalf of a block before it is worth translating. */
@@ -40,7 +49,7 @@ const defaultPatience = 20_000;
 export class BlockStore {
   readonly #layout: Layout;
   readonly #parameters: CostParameters;
-  readonly #own: DataView;
+  readonly #forms: BlockForms;
   readonly #ownBytes: Uint8Array;
   readonly #ownWords: Int32Array;
   /** The guest's words, one view for each window. */
@@ -49,6 +58,13 @@ export class BlockStore {
   readonly #byAddress = new Map<number, StoredBlock>();
   /** Instructions decoded so far, with the words that they were. */
   readonly #decoded = new Map<number, { word: number; step: Step | undefined }>();
+  /** Where words have been looked at since a block was begun to be read. */
+  #looked: [number, number][] = [];
+  /** Blocks of earlier runs. */
+  #kept = new KeptBlocks(new Int32Array(0));
+  /** Blocks that were read, and those taken from an earlier run. */
+  made = 0;
+  adopted = 0;
   #next: number;
   #news = false;
 
@@ -65,7 +81,7 @@ export class BlockStore {
   ) {
     this.#layout = layout;
     this.#parameters = parameters;
-    this.#own = new DataView(own.buffer);
+    this.#forms = new BlockForms(layout.counting, own);
     this.#ownBytes = new Uint8Array(own.buffer);
     this.#ownWords = new Int32Array(own.buffer);
     this.#words = layout.windows.map(({ base, size }) => new Int32Array(guest.buffer, base, size >>> 2));
@@ -82,11 +98,6 @@ export class BlockStore {
   /** The block whose header is at an address of memory 1. */
   withHeader(address: number): StoredBlock | undefined {
     return this.#byAddress.get(address);
-  }
-
-  /** Number of blocks that are kept. */
-  get size(): number {
-    return this.#stored.size;
   }
 
   /** The window that an address is in. */
@@ -108,6 +119,9 @@ export class BlockStore {
   readonly #any = (pc: number): Step | undefined => {
     const word = this.fetch(pc);
     if (word === undefined) return undefined;
+    const last = this.#looked[this.#looked.length - 1];
+    if (last && last[0] + last[1] === pc) last[1] += 4;
+    else this.#looked.push([pc, 4]);
     const known = this.#decoded.get(pc);
     if (known?.word === word) return known.step;
     const step = decodeStep(pc, word);
@@ -126,27 +140,79 @@ export class BlockStore {
     if (known) return known;
     const window = this.windowOf(start);
     if (!window?.code) return undefined;
-    const { block, costs } = this.read(start);
-    const bytes = header.bytes + (block.steps.length + 1) * stepRecord.bytes + rememberedTargets * 4;
-    if (this.#next + bytes + pageBytes > this.#layout.end) this.#clear();
-    const stored = { block, costs, address: this.#take(bytes) };
-    this.#write(stored);
+    const kept = this.#kept.get(start);
+    const stored = kept && this.holds(kept) ? this.#adopt(kept) : this.#make(start);
     this.#stored.set(start, stored);
     this.#byAddress.set(stored.address, stored);
     this.#ownWords[this.#entry(window, start)] = stored.address;
-    this.guard(block.start, Math.max(block.end - block.start, 4));
+    this.guard(start, Math.max(stored.end - start, 4));
     return stored;
   }
 
+  #make(start: number): StoredBlock {
+    const { block, costs } = this.read(start), reads = joinSpans(this.#looked);
+    const words = Int32Array.from(reads.flatMap((span) => [...this.wordsIn(span)]));
+    const address = this.#takeBlock(block.steps.length);
+    this.#forms.write(address, block, costs);
+    this.#forms.begin(address, this.patience);
+    this.made++;
+    return new StoredBlock(start, block.end, address, { reads, words }, () => ({ block, costs }));
+  }
+
+  #adopt({ start, end, form, ...origin }: KeptBlock): StoredBlock {
+    const address = this.#takeBlock(form[header.steps / 4]);
+    this.#forms.put(address, form);
+    this.#forms.begin(address, this.patience);
+    this.adopted++;
+    return new StoredBlock(start, end, address, origin, () => {
+      const block = readBlock(start, this.#source);
+      return { block, costs: this.#forms.costs(address, block) };
+    });
+  }
+
   /** The block at an address, which is not kept. */
-  read(start: number): Pick<StoredBlock, "block" | "costs"> {
+  read(start: number): ReadBlock {
+    this.#looked = [];
     const block = readBlock(start, this.#source);
     return { block, costs: costsOf(block, this.#parameters, this.#source, this.#any) };
   }
 
+  /** Keeps blocks of an earlier run in readiness. */
+  offer(kept: KeptBlocks): void {
+    this.#kept = kept;
+  }
+
+  /** The blocks worth keeping: those in use, and those of earlier runs that were not asked for. */
+  *keep(): Generator<KeptBlock> {
+    for (const { start, end, address, origin } of this.#stored.values()) {
+      yield { start, end, ...origin, form: this.#forms.copy(address) };
+    }
+    for (const kept of this.#kept.all()) if (!this.#stored.has(kept.start)) yield kept;
+  }
+
+  /** Whether the code that a block was made of is what it was. */
+  holds({ reads, words }: Origin): boolean {
+    let at = 0;
+    for (const span of reads) {
+      const now = this.wordsIn(span);
+      for (let i = 0; i < now.length; i++) if (now[i] !== words[at++]) return false;
+    }
+    return at === words.length;
+  }
+
+  /** The words of code in a span of whole words; none where there is no code. */
+  wordsIn([start, bytes]: Span): Int32Array {
+    const index = this.#layout.windows.findIndex(({ base, size, code }) =>
+      code && start >= base && start + bytes <= base + size
+    );
+    if (index < 0) return new Int32Array(0);
+    const first = (start - this.#layout.windows[index].base) >>> 2;
+    return this.#words[index].subarray(first, first + (bytes >>> 2));
+  }
+
   /** Address in memory 1 of a block's step at `pc`. */
-  stepAddress({ block, address }: StoredBlock, pc: number): number {
-    return address + header.bytes + (pc - block.start) / 4 * stepRecord.bytes;
+  stepAddress({ start, address }: StoredBlock, pc: number): number {
+    return address + header.bytes + (pc - start) / 4 * stepRecord.bytes;
   }
 
   /** Names the slot of the region that starts at a block, or 0 for none. */
@@ -167,10 +233,8 @@ export class BlockStore {
   }
 
   /** Targets that a block's indirect jump has had. */
-  targets({ block, address }: StoredBlock): number[] {
-    const first = (address + header.bytes + (block.steps.length + 1) * stepRecord.bytes) >>> 2;
-    const all = [...this.#ownWords.subarray(first, first + rememberedTargets)];
-    return all.filter((target) => target !== 0).map((target) => target >>> 0);
+  targets({ address }: StoredBlock): number[] {
+    return this.#forms.targets(address);
   }
 
   /** Whether any line of a span is guarded. */
@@ -222,11 +286,18 @@ export class BlockStore {
 
   /** Forgets the blocks that read from a span, which has been or is about to be written. */
   drop(address: number, bytes: number): StoredBlock[] {
-    const dropped = [...this.#stored.values()].filter(({ block }) =>
-      block.start < address + bytes && address < Math.max(block.end, block.start + 4)
+    const dropped = [...this.#stored.values()].filter(({ start, end }) =>
+      start < address + bytes && address < Math.max(end, start + 4)
     );
     for (const each of dropped) this.#forget(each);
     return dropped;
+  }
+
+  /** Room for a block of so many steps. */
+  #takeBlock(steps: number): number {
+    const bytes = storedBytes(steps);
+    if (this.#next + bytes + pageBytes > this.#layout.end) this.#clear();
+    return this.#take(bytes);
   }
 
   #take(bytes: number): number {
@@ -265,39 +336,9 @@ export class BlockStore {
     }
   }
 
-  #forget({ block: { start }, address }: StoredBlock): void {
+  #forget({ start, address }: StoredBlock): void {
     this.#stored.delete(start);
     this.#byAddress.delete(address);
     this.#ownWords[this.#entry(this.windowOf(start)!, start)] = 0;
-  }
-
-  #write({ block, costs, address }: StoredBlock): void {
-    const view = this.#own, { steps } = block;
-    const word = (offset: number, value: number) => view.setInt32(address + offset, value, true);
-    const first = header.bytes, targets = first + (steps.length + 1) * stepRecord.bytes;
-    word(header.patience, this.patience);
-    word(header.region, 0);
-    word(header.steps, steps.length);
-    const last = steps.at(-1);
-    const place = (to: number) => to | (last && isChecked(last, to) ? exit.checked : exit.on);
-    word(header.target, place(block.target ?? 0));
-    word(header.end, place(block.end));
-    word(header.slow, steps.length === 0 ? 1 : 0);
-    word(header.targets, address + targets);
-    this.#ownWords.fill(0, (address + targets) >>> 2, ((address + targets) >>> 2) + rememberedTargets);
-    let charged = 0n;
-    for (const [i, step] of steps.entries()) {
-      const { instruction, operands: { rd, rs1, rs2, imm } } = step;
-      const at = first + i * stepRecord.bytes;
-      const registers = (written(step) === 0 ? 32 : rd) << 10 | rs1 << 18 | rs2 << 26;
-      word(at, instruction.index | registers);
-      word(at + stepRecord.imm, imm);
-      view.setBigInt64(address + at + stepRecord.prefix, charged, true);
-      word(at + stepRecord.pc, step.pc);
-      word(at + stepRecord.extra, accesses(step) ? costs.penalty[i] : costs.slack[i]);
-      charged += charge(this.#layout.counting, amountsOf(step, costs.cycles[i]));
-    }
-    view.setBigInt64(address + header.charge, charged, true);
-    word(first + steps.length * stepRecord.bytes, runOn);
   }
 }

@@ -57,6 +57,11 @@ export function charge({ cycles, shared }: Counting, amounts: Amounts): bigint {
     field(amounts.outside, shared.outside);
 }
 
+/** The cycles in what `charge` has made of an instruction's amounts, all others together being less than one of them. */
+export function chargedCycles({ cycles }: Counting, charge: bigint): number {
+  return Number((charge + (1n << BigInt(cycles)) - 1n) >> BigInt(cycles));
+}
+
 /** Header of an interpreted block, byte offsets. */
 export const header = {
   /** Instructions that may still be interpreted on behalf of this block before it is worth translating. */

@@ -205,7 +205,7 @@ function contextKey({ returnTo, caller }: Context): string {
 
 /** The graph of the region that starts at a block. */
 export function collect(store: BlockStore, root: StoredBlock, limits: RegionLimits = defaultLimits): Node {
-  return new Collector(store, limits).collect(root.block.start);
+  return new Collector(store, limits).collect(root.start);
 }
 
 /** Whether a node passes a point at which a quantum may end, on its way to an edge. */

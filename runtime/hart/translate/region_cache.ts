@@ -1,4 +1,4 @@
-// Translated regions between runs: what is kept of one, when it may be used again, and its form as bytes.
+// What is kept of an image between runs: its translated regions, when one may be used again, and all as bytes.
 
 import type { BranchHint, FinishedFunction } from "../../wasm/function.ts";
 
@@ -12,8 +12,10 @@ export interface KeptRegion {
   readonly made: FinishedFunction;
   /** The code that it holds, in ascending order. */
   readonly spans: readonly Span[];
-  /** Hash of that code. */
-  readonly code: string;
+  /** The code that decides what it does and what it costs: that, and code around it. */
+  readonly reads: readonly Span[];
+  /** Hash of the latter; undefined if it had changed when the region was made, so that no other run can use it. */
+  readonly code: string | undefined;
   /** For each window, the address from which on no line was guarded when its stores were bounded. */
   readonly free: readonly number[];
   readonly instructions: number;
@@ -47,26 +49,39 @@ export interface KeptRegions {
   readonly module: Uint8Array;
 }
 
-/** Regions as bytes: the length of a JSON list, the list, the module. */
-export function packRegions({ regions, module }: KeptRegions): Uint8Array {
+/** What is kept of an image. */
+export interface Kept extends KeptRegions {
+  /** See kept_blocks.ts. */
+  readonly blocks: Int32Array;
+}
+
+const headBytes = 8;
+
+/** All as bytes: how long the list of regions and the blocks are, the list as JSON, the blocks, the module. */
+export function pack({ regions, blocks, module }: Kept): Uint8Array {
   const entries: Entry[] = regions.map(({ made, ...rest }) => ({
     ...rest,
     hints: made.hints,
     bytes: made.body.length,
   }));
-  const head = new TextEncoder().encode(JSON.stringify(entries));
-  const bytes = new Uint8Array(4 + head.length + module.length);
-  new DataView(bytes.buffer).setUint32(0, head.length, true);
-  bytes.set(head, 4);
-  bytes.set(module, 4 + head.length);
+  const json = JSON.stringify(entries);
+  const list = new TextEncoder().encode(json + " ".repeat(-json.length & 3));
+  const bytes = new Uint8Array(headBytes + list.length + blocks.byteLength + module.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, list.length, true);
+  view.setUint32(4, blocks.byteLength, true);
+  bytes.set(list, headBytes);
+  bytes.set(new Uint8Array(blocks.buffer, blocks.byteOffset, blocks.byteLength), headBytes + list.length);
+  bytes.set(module, headBytes + list.length + blocks.byteLength);
   return bytes;
 }
 
-/** The regions in such bytes, which have been found undamaged. */
-export function unpackRegions(bytes: Uint8Array): KeptRegions {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
-  const entries: Entry[] = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const module = bytes.subarray(4 + length);
+/** What is in such bytes, which have been found undamaged and begin at a multiple of 4. */
+export function unpack(bytes: Uint8Array): Kept {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const listEnd = headBytes + view.getUint32(0, true), blocksEnd = listEnd + view.getUint32(4, true);
+  const entries: Entry[] = JSON.parse(new TextDecoder().decode(bytes.subarray(headBytes, listEnd)));
+  const module = bytes.subarray(blocksEnd);
   // The bodies end the module, each behind its length.
   let end = module.length;
   const regions = entries.toReversed().map(({ hints, bytes: size, ...rest }) => {
@@ -74,7 +89,8 @@ export function unpackRegions(bytes: Uint8Array): KeptRegions {
     end = start - lengthOfUnsigned(size);
     return { ...rest, made: { body, hints } };
   });
-  return { regions: regions.reverse(), module };
+  const blocks = new Int32Array(bytes.buffer, bytes.byteOffset + listEnd, (blocksEnd - listEnd) >>> 2);
+  return { regions: regions.reverse(), blocks, module };
 }
 
 /** Bytes of an unsigned LEB128 number. */

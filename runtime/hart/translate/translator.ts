@@ -95,8 +95,8 @@ export class Translator {
   }
 
   /** Must be told of each block that the store has read. */
-  noteCode({ block }: StoredBlock): void {
-    this.#expectMore(block.start);
+  noteCode({ start }: StoredBlock): void {
+    this.#expectMore(start);
   }
 
   /** Must be told of each word that has been decoded for others than the tiers. */
@@ -117,8 +117,8 @@ export class Translator {
   /** Translates the region that starts at a block, which has become hot, or whose region serves badly. */
   translate(root: StoredBlock): void {
     if (root.block.steps.length === 0) return this.#store.setPatience(root, never);
-    const attempt = (this.#attempts.get(root.block.start) ?? 0) + 1;
-    this.#attempts.set(root.block.start, attempt);
+    const attempt = (this.#attempts.get(root.start) ?? 0) + 1;
+    this.#attempts.set(root.start, attempt);
     const flow = order(collect(this.#store, root, this.#limits));
     const kept = this.#write(root, flow);
     const bytes = this.#moduleOf([{ region: kept, name: "f" }]);
@@ -138,7 +138,7 @@ export class Translator {
 
   /** Lets a block start a region of an earlier run if there is one and it still holds. Returns its code. */
   reuse(root: StoredBlock): readonly Span[] | undefined {
-    const found = this.#kept.get(root.block.start);
+    const found = this.#kept.get(root.start);
     if (!found || !this.#holds(found.region)) return undefined;
     this.#keptExports ??= new WebAssembly.Instance(
       new WebAssembly.Module(this.#keptModule as Uint8Array<ArrayBuffer>),
@@ -154,7 +154,7 @@ export class Translator {
   keep(): KeptRegions {
     const all = new Map([...this.#kept].map(([root, { region }]) => [root, region]));
     for (const { kept } of this.#regions.values()) all.set(kept.root, kept);
-    const regions = [...all.values()];
+    const regions = [...all.values()].filter(({ code }) => code !== undefined);
     return { regions, module: this.#moduleOf(regions.map((region, i) => ({ region, name: `f${i}` }))) };
   }
 
@@ -170,18 +170,16 @@ export class Translator {
   isOpen = (_spans: readonly Span[]): boolean => true;
 
   /** Whether a region's code is what it was, open, all guarded, and its stores stay clear of guarded lines. */
-  #holds({ spans, code, free }: KeptRegion): boolean {
+  #holds({ spans, reads, code, free }: KeptRegion): boolean {
     return this.isOpen(spans) &&
       this.#layout.windows.every((window, i) => this.#store.freeFrom(window) <= free[i]) &&
       spans.every(([start, bytes]) => this.#store.isAllGuarded(start, bytes)) &&
-      this.#hash(spans) === code;
+      this.#hash(reads) === code;
   }
 
   #hash(spans: readonly Span[]): string {
     const hash = new WordHash();
-    for (const [start, bytes] of spans) {
-      for (let pc = start; pc < start + bytes; pc += 4) hash.add(this.#store.fetch(pc) ?? 0);
-    }
+    for (const span of spans) hash.add(this.#store.wordsIn(span));
     return hash.text;
   }
 
@@ -221,11 +219,14 @@ export class Translator {
     new RegionWriter(body, new Local("i32", 0), flow, context).write();
     body.unreachable();
     const spans = joinSpans(flow.nodes.map((node): Span => [node.start, lastStep(node).pc + 4 - node.start]));
+    const blocks = new Set(flow.nodes.flatMap(({ placed }) => placed.map(({ stored }) => stored)));
+    const reads = joinSpans([...blocks].flatMap(({ origin }) => origin.reads));
     return {
-      root: root.block.start,
+      root: root.start,
       made: body.finish(),
       spans,
-      code: this.#hash(spans),
+      reads,
+      code: [...blocks].every(({ origin }) => this.#store.holds(origin)) ? this.#hash(reads) : undefined,
       free: this.#layout.windows.map((window) => this.#store.freeFrom(window)),
       instructions: flow.nodes.reduce((sum, { placed }) => sum + placed.length, 0),
     };
