@@ -13,12 +13,19 @@ import {
   measureHarts,
   measureSpeed,
   median,
+  scriptCommand,
+  v8Flags,
 } from "../runtime/validate/speed.ts";
 import { inFolder } from "./cli.ts";
 import { findCompiler } from "./isa/compiler.ts";
 
 const guest = async (image: string, ...options: string[]): Promise<GuestRun> =>
   JSON.parse((await cpuSeconds([...guestCommand(...options), image])).output);
+
+Deno.test("what is measured runs with the flags that the task emulate has", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+  assert.match(tasks.emulate.command, new RegExp(` --v8-flags=${v8Flags.join(",")} `));
+});
 
 Deno.test("benchmark programs compute the same on the emulator and on QEMU", async () => {
   if (!await findCompiler("benchmark programs")) return;
@@ -39,9 +46,13 @@ Deno.test("benchmark programs compute the same on the emulator and on QEMU", asy
     const first = await measureFirstResult(image, join(folder, "cache"), {
       ...options,
       emulator: guestCommand(),
+      commandLine: scriptCommand(
+        new URL("../src/cli/main.ts", import.meta.url),
+        ...["emulate", "--target", "virt", "--timing", "fast"],
+      ),
     });
     assert.ok(first.instructions > 5.8e6 && first.instructions < 6.6e6, `${first.instructions}`);
-    assert.ok(first.cold > 0 && first.warm > 0);
+    assert.ok(first.cold > 0 && first.warm > 0 && first.commandLine > 0);
     assert.equal(first.qemu === undefined, qemu === undefined);
   });
 });

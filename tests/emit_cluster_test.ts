@@ -1,7 +1,7 @@
 // Images on the emulated cluster: results, pauses behind layers, repeated inferences, and what a trap leaves behind.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import { openSession } from "../runtime/host/open.ts";
 import { readElf } from "../runtime/image/elf.ts";
 import { engineMappings } from "../targets/engines/registry.ts";

@@ -1,7 +1,7 @@
 // A client of the GDB server in this process: packets by hand, over a line that can break.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import type { Line } from "../runtime/host/gdb/conversation.ts";
 import { DebugMachine } from "../runtime/host/gdb/machine.ts";
 import { bytesOfHex, encodePacket, hexOfText, PacketReader, wordOfHex } from "../runtime/host/gdb/packets.ts";

@@ -1,7 +1,7 @@
 // The GDB server, packet by packet, with a machine of nine harts behind it. No GDB is needed.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import { targetDescription } from "../runtime/host/gdb/description.ts";
 import { hexOfBytes, hexOfWord, wordOfHex } from "../runtime/host/gdb/packets.ts";
 import { type Client, withServer } from "./gdb_client.ts";

@@ -1,7 +1,7 @@
 // Profiles: every cycle and every instruction of every hart is counted once, and where it belongs.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import { readElf } from "../runtime/image/elf.ts";
 import { stallCauses } from "../runtime/hart/state.ts";
 import { profileLines } from "../runtime/trace/profile_text.ts";

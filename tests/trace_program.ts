@@ -1,7 +1,7 @@
 // A program for the nine harts whose timeline can be worked out by hand, and what tests of timelines have in common.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import type { Image, ImageSymbol } from "../runtime/image/types.ts";
 import type { RunResult, Soc } from "../runtime/soc/soc.ts";
 import { Tracer, type TracerOptions } from "../runtime/trace/tracer.ts";

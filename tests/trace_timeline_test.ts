@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import { readElf } from "../runtime/image/elf.ts";
 import { chromeTrace } from "../runtime/trace/chrome.ts";
 import { PendingFile } from "../runtime/trace/file.ts";

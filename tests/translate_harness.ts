@@ -2,7 +2,7 @@
 // takes down all that the runs must agree in.
 
 import type { Cache } from "../runtime/cache.ts";
-import { buildSoc } from "../runtime/host/emulator.ts";
+import { buildSoc } from "../runtime/host/build_soc.ts";
 import type { Image } from "../runtime/image/types.ts";
 import { FastHarts, type FastOptions } from "../runtime/soc/fast_harts.ts";
 import { AttoflowError } from "../targets/errors.ts";

@@ -1,37 +1,16 @@
 // The emulator as a machine for a session. It runs in this process: waiting is emulating.
 
-import { Ita, type JobRecord } from "../../targets/engines/ita/device.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Image } from "../image/types.ts";
 import type { Counters } from "../soc/counters.ts";
 import type { HartEngine } from "../soc/engine.ts";
-import type { FinishedJob, SocObserver } from "../soc/observer.ts";
-import { Soc, type SocOptions } from "../soc/soc.ts";
+import type { SocObserver } from "../soc/observer.ts";
+import type { Soc } from "../soc/soc.ts";
 import type { HartStatistics } from "../soc/statistics.ts";
 import { type Activity, ActivityRecorder } from "../trace/engine_activity.ts";
+import { buildSoc } from "./build_soc.ts";
 import { runSoc } from "./run.ts";
 import type { Transport, Wake } from "./transport.ts";
-
-/** A SoC with every device that the target names; `job` is told of what ITA has finished. Throws {@link AttoflowError} if the emulator cannot serve it. */
-export function buildSoc(
-  target: Target,
-  { job, ...options }: Omit<SocOptions, "accelerator"> & Pick<SocObserver, "job"> = {},
-): Soc {
-  const { ita } = target, { observer } = options;
-  const observe = (job || observer?.job) && ((record: JobRecord) => {
-    const finished = finishedJob(record);
-    job?.(finished);
-    observer?.job?.(finished);
-  });
-  return new Soc(target, {
-    ...options,
-    ...(ita ? { accelerator: (_, context) => new Ita(context, ita, { observe }) } : {}),
-  });
-}
-
-function finishedJob({ step, rise, done, traffic }: JobRecord): FinishedJob {
-  return { name: step, start: rise, end: done, details: { ...traffic } };
-}
 
 /** What a session's emulator can be given. */
 export interface EmulatorOptions {

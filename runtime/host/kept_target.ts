@@ -7,14 +7,16 @@ import type { Target } from "../../targets/schema.ts";
 /**
  * Loads a target; takes it from the cache if exactly this description was checked before, by the same schema.
  *
- * @param nameOrPath as `loadTarget` takes it, which does the work where the cache has nothing
+ * @param nameOrPath as `loadTarget` takes it, which does the work where there is no cache or nothing in it
  * @throws {AttoflowError} as `loadTarget`
  */
-export async function loadKeptTarget(nameOrPath: string, cache: Cache | undefined): Promise<Target> {
+export async function loadKeptTarget(nameOrPath: string, cache?: Cache): Promise<Target> {
   const name = cache && nameOf(nameOrPath);
   const kept = name === undefined ? undefined : cache?.read(name);
   if (kept) return JSON.parse(new TextDecoder().decode(kept)) as Target;
-  const { loadTarget } = await import("../../targets/load.ts");
+  // What is written in an `import`, Deno reads with all that it imports, wanted or not; what is resolved it does not.
+  const load = await import(new URL("../../targets/load.ts", import.meta.url).href);
+  const { loadTarget } = load as typeof import("../../targets/load.ts");
   const target = await loadTarget(nameOrPath);
   if (name !== undefined) cache?.write(name, new TextEncoder().encode(JSON.stringify(target)));
   return target;

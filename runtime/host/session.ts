@@ -20,6 +20,7 @@ import {
   positionOf,
   type ResultTensor,
 } from "./tensors.ts";
+import { SessionError } from "./session_error.ts";
 import type { Transport } from "./transport.ts";
 
 /** How one inference is run. */
@@ -53,11 +54,6 @@ export interface InferenceResult {
   readonly engines?: EngineTimes;
   /** Present if `layers` was asked for. */
   readonly layers?: readonly LayerResult[];
-}
-
-/** The program on the machine failed, ended early or did not come to an end. */
-export class SessionError extends AttoflowError {
-  override name = "SessionError";
 }
 
 /** Cycles that a start may take: clearing memory and setting up takes far less. */

@@ -11,6 +11,12 @@ export type Timing = (typeof timings)[number];
 /** Where translated code is kept: in a folder, in the user's cache folder if none is named; false to keep nothing. */
 export type CacheChoice = Cache | string | false;
 
+/** The cache that is chosen; undefined for none. */
+export function cacheOf(choice: CacheChoice | undefined): Cache | undefined {
+  if (choice === false) return undefined;
+  return typeof choice === "string" ? new FolderCache(choice) : choice ?? userCache();
+}
+
 /** How an engine is made. */
 export interface EngineOptions extends Omit<FastOptions, "cache"> {
   readonly cache?: CacheChoice;
@@ -28,6 +34,6 @@ export function engineFor(
   { cache: choice, ...options }: EngineOptions = {},
 ): FastHarts | undefined {
   if (timing === "exact") return undefined;
-  const cache = typeof choice === "string" ? new FolderCache(choice) : choice ?? userCache();
+  const cache = cacheOf(choice);
   return new FastHarts(target, { ...options, ...(cache ? { cache } : {}) });
 }

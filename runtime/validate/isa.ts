@@ -4,7 +4,7 @@
 import { join, relative } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
-import { buildSoc } from "../host/emulator.ts";
+import { buildSoc } from "../host/build_soc.ts";
 import { type CacheChoice, engineFor, type Timing } from "../host/timing.ts";
 import { readElf } from "../image/elf.ts";
 import { findSymbol } from "../image/symbols.ts";

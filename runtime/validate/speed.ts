@@ -57,6 +57,8 @@ export interface FirstResult {
   /** With nothing in the cache, and with what runs before have kept. */
   readonly cold: number;
   readonly warm: number;
+  /** The latter through the command line, which has arguments to understand first. */
+  readonly commandLine: number;
   /** Of QEMU, where it is there. */
   readonly qemu?: number;
 }
@@ -70,15 +72,19 @@ export interface GuestRun {
 }
 
 /**
- * How V8 is told that a process is there to emulate. WebAssembly that has run for long is compiled anew, which pays only
+ * How V8 is told that a process is there to emulate, as the task `emulate` tells it, too. WebAssembly that has run for long is compiled anew, which pays only
  * behind short runs. The guest's 4 GiB of address space count as garbage to be collected, which they are not. And what
  * JavaScript is left while translated code runs is hardly worth a first compiler before the second.
  */
-const v8Flags = ["--wasm-tiering-budget=2000000000", "--no-incremental-marking", "--no-sparkplug"];
+export const v8Flags = ["--wasm-tiering-budget=2000000000", "--no-incremental-marking", "--no-sparkplug"];
 
 /** The command that runs an image on fast timing in a process of its own: `speed_guest.ts`. */
 export function guestCommand(...options: string[]): string[] {
-  const script = new URL("./speed_guest.ts", import.meta.url);
+  return scriptCommand(new URL("./speed_guest.ts", import.meta.url), ...options);
+}
+
+/** A command that runs a script in a process of its own. */
+export function scriptCommand(script: URL, ...options: string[]): string[] {
   const path = script.protocol === "file:" ? decodeURIComponent(script.pathname) : script.href;
   return [
     Deno.execPath(),
@@ -228,20 +234,29 @@ export async function measureHarts(
  * Measures how soon a short program's result is there.
  *
  * @param folder an empty folder for what the runs keep
+ * @param options with the command that runs an image on QEMU's virt machine and prints what it prints; the image's
+ *   path and `--cache FOLDER` are added
  * @throws {AttoflowError} if a run fails, or the two do not compute the same
  */
 export async function measureFirstResult(
   image: string,
   folder: string,
-  { repeats, emulator, qemu }: ComparisonOptions,
+  { repeats, emulator, qemu, commandLine }: ComparisonOptions & { readonly commandLine: readonly string[] },
 ): Promise<FirstResult> {
-  const cold: number[] = [], warm: number[] = [], theirs: number[] = [];
+  const cold: number[] = [], warm: number[] = [], whole: number[] = [], theirs: number[] = [];
   let instructions = 0;
   for (let i = 0; i < repeats; i++) {
-    const command = [...emulator, "--cache", `${folder}/${i}`];
+    const cache = ["--cache", `${folder}/${i}`], command = [...emulator, ...cache];
     const first = await runGuest(command, image), second = await runGuest(command, image);
     cold.push(first.cpu);
     warm.push(second.cpu);
+    const { cpu, output } = await cpuSeconds([...commandLine, image, ...cache]);
+    if (output.trim() !== second.console) {
+      throw new AttoflowError(`the command line printed ${output.trim()}, not ${second.console}`, {
+        where: image,
+      });
+    }
+    whole.push(cpu);
     ({ instructions } = second);
     if (qemu !== undefined) theirs.push(await runQemu(qemu, image, second.console));
   }
@@ -249,6 +264,7 @@ export async function measureFirstResult(
     instructions,
     cold: median(cold),
     warm: median(warm),
+    commandLine: median(whole),
     ...(theirs.length > 0 && { qemu: median(theirs) }),
   };
 }

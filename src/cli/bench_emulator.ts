@@ -9,6 +9,7 @@ import {
   measureFirstResult,
   measureHarts,
   measureSpeed,
+  scriptCommand,
   type SpeedRow,
 } from "../../runtime/validate/speed.ts";
 import { plain } from "./command.ts";
@@ -85,14 +86,19 @@ export async function benchEmulator(cc: string | undefined, json: boolean): Prom
       );
     }
 
-    const first = await measureFirstResult(await builder.mixed(), `${folder}/cache`, options);
+    const words = ["emulate", "--target", "virt", "--timing", "fast"];
+    const commandLine = scriptCommand(new URL("./main.ts", import.meta.url), ...words);
+    const first = await measureFirstResult(await builder.mixed(), `${folder}/cache`, {
+      ...options,
+      commandLine,
+    });
     if (json) printJson({ type: "first-result", ...first });
     else {
       print(
         `first result of ${(first.instructions / 1e6).toFixed(1)} M instructions of many kinds: ` +
           `${milliseconds(first.cold)} of CPU time with an empty cache, ${
             milliseconds(first.warm)
-          } the next time` +
+          } the next time (${milliseconds(first.commandLine)} by the command emulate)` +
           (first.qemu === undefined ? "" : `; QEMU ${milliseconds(first.qemu)}`),
       );
     }

@@ -28,7 +28,7 @@ export const networksFields = {
     }),
     false,
   ),
-  network: optional(option("--network", value("NAME", z.enum(names), "mobilebert"), {
+  network: optional(option("--network", value("NAME", () => z.enum(names), "mobilebert"), {
     description: plain(`Only this one of them: ${names.join(", ")}.`),
   })),
 };

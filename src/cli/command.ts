@@ -101,10 +101,10 @@ export function parseCommand(
   }) as Action | undefined;
 }
 
-/** A kind of value: what it is called in help, and the zod schema that makes it from the text. */
+/** A kind of value: what it is called in help, and what gives the zod schema that makes it from the text. */
 export function value<T>(
   metavar: string,
-  schema: z.ZodType<T, string>,
+  schema: () => z.ZodType<T, string>,
   placeholder: T,
 ): ValueParser<"sync", T> {
   return {
@@ -112,7 +112,7 @@ export function value<T>(
     metavar: metavar as ValueParser["metavar"],
     placeholder,
     parse(input) {
-      const result = schema.safeParse(input);
+      const result = schema().safeParse(input);
       return result.success ? { success: true, value: result.data } : {
         success: false,
         error: message`${text(metavar)} cannot be ${input}: ${text(result.error.issues[0].message)}`,

@@ -5,28 +5,36 @@ import { type CommandParser, defineGroup } from "./command.ts";
 
 type Loader = () => Promise<CommandParser>;
 
+/**
+ * Loads a command of this folder. Deno reads each module whose name stands in an `import`, called for or not, and all
+ * that it imports; these names stand elsewhere.
+ */
+function from(module: string, name: string): Loader {
+  return async () => (await import(module) as Readonly<Record<string, CommandParser>>)[name];
+}
+
 const conformance: Readonly<Record<string, Loader>> = {
-  networks: async () => (await import("./conformance_networks.ts")).conformanceNetworks,
-  isa: async () => (await import("./conformance_isa.ts")).conformanceIsa,
-  ita: async () => (await import("./conformance_ita.ts")).conformanceIta,
-  timing: async () => (await import("./conformance_timing.ts")).conformanceTiming,
+  networks: from("./conformance_networks.ts", "conformanceNetworks"),
+  isa: from("./conformance_isa.ts", "conformanceIsa"),
+  ita: from("./conformance_ita.ts", "conformanceIta"),
+  timing: from("./conformance_timing.ts", "conformanceTiming"),
 };
 
 const commands: Readonly<Record<string, Loader>> = {
-  demo: async () => (await import("./demo.ts")).demoCommand,
-  setup: async () => (await import("./setup.ts")).setupCommand,
-  generate: async () => (await import("./generate.ts")).generateCommand,
-  analyze: async () => (await import("./analyze.ts")).analyzeCommand,
-  validate: async () => (await import("./validate.ts")).validateCommand,
-  emulate: async () => (await import("./emulate.ts")).emulateCommand,
+  demo: from("./demo.ts", "demoCommand"),
+  setup: from("./setup.ts", "setupCommand"),
+  generate: from("./generate.ts", "generateCommand"),
+  analyze: from("./analyze.ts", "analyzeCommand"),
+  validate: from("./validate.ts", "validateCommand"),
+  emulate: from("./emulate.ts", "emulateCommand"),
   conformance: async () =>
     defineGroup(
       "conformance",
       "Compare with networks, programs and vectors of others.",
       await allOf(conformance),
     ),
-  bench: async () => (await import("./bench.ts")).benchCommand,
-  target: async () => (await import("./target.ts")).targetCommand,
+  bench: from("./bench.ts", "benchCommand"),
+  target: from("./target.ts", "targetCommand"),
 };
 
 /**

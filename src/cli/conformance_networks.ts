@@ -3,7 +3,7 @@
 import { relative } from "node:path";
 import { type CaseResult, reportCases } from "./cases.ts";
 import { defineCommand } from "./command.ts";
-import { listFiles } from "./files.ts";
+import { listFiles } from "./list_files.ts";
 import { findNetworks, type NetworkCase } from "./network_case.ts";
 import { compileFields, jobsOption, jsonOption, maxCyclesOption, pathArgument } from "./options.ts";
 import { answersInOrder, processors } from "./pool.ts";

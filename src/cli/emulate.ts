@@ -76,8 +76,8 @@ export const emulateCommand = defineCommand("emulate", {
     recorded({ trace, profile, timing }, options.json, say, async (observe) => {
       const run = { ...options, ...machine, output, observe, signal };
       if (!isGenerated) return await emulateProgram(image, run);
-      const { emulateFolder } = await import("./emulate_folder.ts");
-      return await emulateFolder(image, run);
+      const folder = await import(new URL("./emulate_folder.ts", import.meta.url).href);
+      return await (folder as typeof import("./emulate_folder.ts")).emulateFolder(image, run);
     })
   );
 });

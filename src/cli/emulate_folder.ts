@@ -46,7 +46,8 @@ export async function emulateFolder(
     };
     const console = (bytes: Uint8Array) => output.take(bytes);
     const program = { target, image, manifest, host, testbench, console, maxCycles };
-    const { serveGdb } = await import("./emulate_gdb.ts");
+    const gdb = await import(new URL("./emulate_gdb.ts", import.meta.url).href);
+    const { serveGdb } = gdb as typeof import("./emulate_gdb.ts");
     return exitStatus(await serveGdb(run.gdb, program, signal));
   }
   const observer = run.observe({ target, image, manifest, program: displayName(manifest.model) });

@@ -1,6 +1,6 @@
 // `emulate … --gdb`: the emulator as a target of GDB.
 
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { buildSoc } from "../../runtime/host/build_soc.ts";
 import { DebugMachine, type MachineOptions } from "../../runtime/host/gdb/machine.ts";
 import { GdbServer } from "../../runtime/host/gdb/server.ts";
 import { Interrupted, stateLines } from "../../runtime/host/run.ts";

@@ -1,13 +1,13 @@
 // `emulate IMAGE.elf`: any bare-metal program on a target's emulator; and what all runs of `emulate` have in common.
 
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { buildSoc } from "../../runtime/host/build_soc.ts";
 import { displayName } from "../../runtime/host/names.ts";
+import { loadKeptTarget } from "../../runtime/host/kept_target.ts";
 import { runSoc } from "../../runtime/host/run.ts";
-import { engineFor } from "../../runtime/host/timing.ts";
+import { cacheOf, engineFor } from "../../runtime/host/timing.ts";
 import { readElf } from "../../runtime/image/elf.ts";
 import type { HartStatistics } from "../../runtime/soc/statistics.ts";
 import type { RunResult } from "../../runtime/soc/soc.ts";
-import { loadTarget } from "../../targets/load.ts";
 import type { Console } from "./console.ts";
 import { readFile } from "./files.ts";
 import { grouped, printJson, say, tableLines } from "./output.ts";
@@ -38,12 +38,13 @@ export interface Run extends MachineTiming {
  * @throws {AttoflowError} if the file is wrong or the program fails
  */
 export async function emulateProgram(path: string, { output, signal, json, ...run }: Run): Promise<number> {
-  const target = await loadTarget(run.target);
-  const image = readElf(await readFile(path), path);
   const { testbench, timing, cache, maxCycles = patience[timing] } = run;
+  const target = await loadKeptTarget(run.target, timing === "fast" ? cacheOf(cache) : undefined);
+  const image = readElf(await readFile(path), path);
   const console = (bytes: Uint8Array) => output.take(bytes);
   if (run.gdb !== undefined) {
-    const { serveGdb } = await import("./emulate_gdb.ts");
+    const gdb = await import(new URL("./emulate_gdb.ts", import.meta.url).href);
+    const { serveGdb } = gdb as typeof import("./emulate_gdb.ts");
     const program = { target, image, testbench, console, maxCycles: run.maxCycles };
     return exitStatus(await serveGdb(run.gdb, program, signal));
   }

@@ -1,6 +1,5 @@
-// Reading and listing files for commands: every failure becomes one sentence about the path.
+// Reading files for commands: every failure becomes one sentence about the path.
 
-import { join } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
 
 /** Whole content of a file. Throws {@link AttoflowError} that says why it cannot be read. */
@@ -28,28 +27,6 @@ export async function isFolder(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/**
- * Paths of all files in a folder, however deep, in the order of their names. Links to folders are not followed.
- *
- * @throws {AttoflowError} if the folder cannot be read
- */
-export async function listFiles(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  const entries: Deno.DirEntry[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) entries.push(entry);
-  } catch (error) {
-    throw fileError(error, folder);
-  }
-  entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory) files.push(...await listFiles(path));
-    else if (entry.isFile || (entry.isSymlink && await fileExists(path))) files.push(path);
-  }
-  return files;
 }
 
 /** What a failed file operation means to a person; other errors come back as they are. */

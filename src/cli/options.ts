@@ -5,36 +5,40 @@ import { z } from "zod";
 import type { DType } from "../model/types.ts";
 import { plain, value } from "./command.ts";
 
-const text = z.string().min(1, "it must not be empty");
+const text = () => z.string().min(1, "it must not be empty");
 const dtypes = ["int8", "uint8", "int32", "float32"] as const satisfies readonly DType[];
 
 /** A count such as `5000000`, `5e6` or `0x100`. */
-const count = z.string().regex(/^(\d+(e\d+)?|0x[0-9a-f]+)$/i, "write a whole number")
-  .transform(Number).pipe(z.number().int("write a whole number").min(1, "it must be at least 1"));
+const count = () =>
+  z.string().regex(/^(\d+(e\d+)?|0x[0-9a-f]+)$/i, "write a whole number")
+    .transform(Number).pipe(z.number().int("write a whole number").min(1, "it must be at least 1"));
 
 /** Bytes such as `65536`, `64KiB` or `0x10000`. */
-const bytes = z.string().regex(
-  /^(\d+(k|ki|kib|m|mi|mib)?|0x[0-9a-f]+)$/i,
-  "write bytes, such as 65536 or 64KiB",
-)
-  .transform((words) => {
-    const unit = /^0x/i.test(words) ? undefined : /[km]/i.exec(words)?.[0].toLowerCase();
-    return unit ? parseInt(words) * (unit === "k" ? 1024 : 1024 * 1024) : Number(words);
-  }).pipe(z.number().int().min(1, "it must be at least 1"));
+const bytes = () =>
+  z.string().regex(
+    /^(\d+(k|ki|kib|m|mi|mib)?|0x[0-9a-f]+)$/i,
+    "write bytes, such as 65536 or 64KiB",
+  )
+    .transform((words) => {
+      const unit = /^0x/i.test(words) ? undefined : /[km]/i.exec(words)?.[0].toLowerCase();
+      return unit ? parseInt(words) * (unit === "k" ? 1024 : 1024 * 1024) : Number(words);
+    }).pipe(z.number().int().min(1, "it must be at least 1"));
 
-const inputType = z.string().regex(
-  new RegExp(`^.+=(${dtypes.join("|")})$`, "s"),
-  `write NAME=DTYPE with DTYPE one of ${dtypes.join(", ")}`,
-).transform((words): readonly [string, DType] => {
-  // Names may hold a "=" themselves; types do not.
-  const at = words.lastIndexOf("=");
-  return [words.slice(0, at), words.slice(at + 1) as DType];
-});
+const inputType = () =>
+  z.string().regex(
+    new RegExp(`^.+=(${dtypes.join("|")})$`, "s"),
+    `write NAME=DTYPE with DTYPE one of ${dtypes.join(", ")}`,
+  ).transform((words): readonly [string, DType] => {
+    // Names may hold a "=" themselves; types do not.
+    const at = words.lastIndexOf("=");
+    return [words.slice(0, at), words.slice(at + 1) as DType];
+  });
 
 /** A port of this machine. */
-const port = z.string().regex(/^(localhost|127\.0\.0\.1)?:?\d{1,5}$/, "write :PORT, such as :3333")
-  .transform((words) => Number(/\d+$/.exec(words)![0]))
-  .pipe(z.number().max(65535, "ports go up to 65535"));
+const port = () =>
+  z.string().regex(/^(localhost|127\.0\.0\.1)?:?\d{1,5}$/, "write :PORT, such as :3333")
+    .transform((words) => Number(/\d+$/.exec(words)![0]))
+    .pipe(z.number().max(65535, "ports go up to 65535"));
 
 /** A value that must be some text: a path, a name. */
 export function textValue(metavar: string) {
@@ -105,7 +109,7 @@ export const importFields = {
   ),
   softmaxShift: optional(option(
     "--softmax-shift",
-    value("0|5", z.enum(["0", "5"], "write 0 or 5").transform((word) => Number(word) as 0 | 5), 0),
+    value("0|5", () => z.enum(["0", "5"], "write 0 or 5").transform((word) => Number(word) as 0 | 5), 0),
     {
       description: plain(
         "Exponent granularity of ITAPartialMax nodes with `groups` (PyITA). Default: what the target's ITA has.",

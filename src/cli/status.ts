@@ -1,6 +1,6 @@
 // Exit statuses: 0 done, 1 the machine or the comparison failed, 2 wrong usage or bad input.
 
-import { SessionError } from "../../runtime/host/session.ts";
+import { SessionError } from "../../runtime/host/session_error.ts";
 import { GuestFault } from "../../runtime/soc/fault.ts";
 import type { AttoflowError } from "../../targets/errors.ts";
 

@@ -9,7 +9,7 @@ import { textValue } from "./options.ts";
 
 /** `--timing exact|fast` with what it means to the command at hand. */
 export function timingOption(description: string) {
-  const levels = z.enum(timings, "write exact or fast");
+  const levels = () => z.enum(timings, "write exact or fast");
   return withDefault(
     option("--timing", value("exact|fast", levels, "exact"), { description: plain(description) }),
     "exact" as const,

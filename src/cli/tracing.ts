@@ -50,11 +50,8 @@ export async function recorded<T>(
 ): Promise<T> {
   refuseUnderFast(timing, [...(trace === undefined ? [] : ["--trace"]), ...(profile ? ["--profile"] : [])]);
   if (trace === undefined && !profile) return await work(() => undefined);
-  const [{ PendingFile }, { profileLines }, { Tracer }] = await Promise.all([
-    import("../../runtime/trace/file.ts"),
-    import("../../runtime/trace/profile_text.ts"),
-    import("../../runtime/trace/tracer.ts"),
-  ]);
+  const recorder = await import(new URL("../../runtime/trace/recorder.ts", import.meta.url).href);
+  const { PendingFile, profileLines, Tracer } = recorder as typeof import("../../runtime/trace/recorder.ts");
   const file = trace === undefined ? undefined : new PendingFile(trace);
   let tracer: Tracer | undefined;
   const observe: Observe = (subject) => {

@@ -1,7 +1,7 @@
 // Worker of `validate --jobs N`: answers each group of inferences with its reports, and with what ended it early.
 
 import { Interrupted } from "../../runtime/host/run.ts";
-import { SessionError } from "../../runtime/host/session.ts";
+import { SessionError } from "../../runtime/host/session_error.ts";
 import type { InferenceReport } from "../../runtime/validate/validate.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { StopMessage } from "./pool.ts";

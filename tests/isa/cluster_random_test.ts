@@ -2,7 +2,7 @@
 // alone on a plain machine. (What a plain machine computes is what QEMU computes: random_test.ts.)
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { buildSoc } from "../../runtime/host/build_soc.ts";
 import { readElf } from "../../runtime/image/elf.ts";
 import { loadTarget } from "../../targets/load.ts";
 import { type Target, targetSchema } from "../../targets/schema.ts";

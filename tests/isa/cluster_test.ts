@@ -1,7 +1,7 @@
 // Programs on the nine harts: what harts do together, and how the emulator ends what goes wrong.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { buildSoc } from "../../runtime/host/build_soc.ts";
 import { readElf } from "../../runtime/image/elf.ts";
 import { GuestFault } from "../../runtime/soc/fault.ts";
 import { loadTarget } from "../../targets/load.ts";

@@ -1,7 +1,7 @@
 // Whatever a guest does, the host says how it ended: an exit, the limit, or one of our errors; and soon.
 
 import assert from "node:assert/strict";
-import { buildSoc } from "../../runtime/host/emulator.ts";
+import { buildSoc } from "../../runtime/host/build_soc.ts";
 import { encode, fieldsOf, immediateRange } from "../../runtime/hart/encoding.ts";
 import { csrNumbers } from "../../runtime/hart/csr_names.ts";
 import { instructions } from "../../runtime/hart/instructions.ts";
