@@ -40,7 +40,10 @@ Deno.test("help lists every command, and every command is a task with its own pe
   for (const name of [...names, ...Object.keys(groups)]) {
     assert.match(text, new RegExp(`^ +${name} `, "m"), name);
     const { command } = config.tasks[name];
-    assert.match(command, new RegExp(`^deno run (--v8-flags=\\S+ )?--allow-\\S+.* src/cli/main\\.ts ${name}$`));
+    assert.match(
+      command,
+      new RegExp(`^deno run (--v8-flags=\\S+ )?--allow-\\S+.* src/cli/main\\.ts ${name}$`),
+    );
   }
   for (const { command } of Object.values(config.tasks) as { command: string }[]) {
     assert.doesNotMatch(command ?? "", / -A\b|--allow-all/);
