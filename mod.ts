@@ -53,7 +53,8 @@ export { estimateOf, type PlanEstimate } from "./src/schedule/estimate.ts";
 export { AttoflowError } from "./targets/errors.ts";
 export { type EnergyEstimate, type EnergyEvents, estimateEnergy } from "./targets/energy.ts";
 export type { EngineTime, EngineTimes } from "./targets/engine_time.ts";
-export { builtInTargets, loadTarget } from "./targets/load.ts";
+export { builtInTargets } from "./targets/built_in.ts";
+export { loadTarget } from "./targets/load.ts";
 export type { Manifest } from "./targets/manifest.ts";
 export type { Target } from "./targets/schema.ts";
 

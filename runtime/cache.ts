@@ -9,9 +9,7 @@ export interface Cache {
   write(name: string, bytes: Uint8Array): void;
 }
 
-const magic = 0x65_66_74_61; // "atfe"
-const headerBytes = 8;
-/** Files beyond this number are removed, those unused for longest first. */
+/** Files beyond this number are removed, those written longest ago first. */
 const mostFiles = 200;
 /**
  * Names of what is kept, such as `interpreter-731ca6d055fc228c`, and of what was to become it: a person may name a
@@ -45,7 +43,7 @@ export class FolderCache implements Cache {
 
   read(name: string): Uint8Array | undefined {
     try {
-      return unseal(Deno.readFileSync(`${this.#folder}/${name}`));
+      return unseal(name, Deno.readFileSync(`${this.#folder}/${name}`));
     } catch {
       return undefined;
     }
@@ -57,7 +55,7 @@ export class FolderCache implements Cache {
     const own = `${this.#folder}/.${name}.${Deno.pid}.${Math.floor(Math.random() * 2 ** 32).toString(36)}`;
     try {
       Deno.mkdirSync(this.#folder, { recursive: true });
-      Deno.writeFileSync(own, seal(bytes), { mode: 0o600 });
+      Deno.writeFileSync(own, seal(name, bytes), { mode: 0o600 });
       Deno.renameSync(own, `${this.#folder}/${name}`);
       this.#prune();
     } catch {
@@ -89,25 +87,37 @@ export function userCache(): Cache | undefined {
   return folder === undefined ? undefined : new FolderCache(folder);
 }
 
+const magic = "attoflow";
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+
 /**
- * Bytes behind what shows whether they are whole: magic, their length, and they themselves a second time. To compare is
- * the machine's work, where a checksum would be the interpreter's: this runs before anything is compiled.
+ * Bytes between what shows whether they are whole and what they are: in front their length and their name, behind them
+ * they themselves a second time, and an end. To compare is the machine's work, where a checksum would be the
+ * interpreter's: this runs before anything is compiled.
  */
-function seal(bytes: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(headerBytes + 2 * bytes.length);
-  const view = new DataView(sealed.buffer);
-  view.setUint32(0, magic, true);
-  view.setUint32(4, bytes.length, true);
-  sealed.set(bytes, headerBytes);
-  sealed.set(bytes, headerBytes + bytes.length);
+function seal(name: string, bytes: Uint8Array): Uint8Array {
+  const head = headOf(name, bytes.length), end = encoder.encode(magic);
+  const sealed = new Uint8Array(head.length + 2 * bytes.length + end.length);
+  sealed.set(head);
+  sealed.set(bytes, head.length);
+  sealed.set(bytes, head.length + bytes.length);
+  sealed.set(end, head.length + 2 * bytes.length);
   return sealed;
 }
 
-function unseal(sealed: Uint8Array): Uint8Array | undefined {
-  if (sealed.length < headerBytes) return undefined;
-  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-  const length = view.getUint32(4, true), behind = headerBytes + length;
-  if (view.getUint32(0, true) !== magic || sealed.length !== behind + length) return undefined;
-  const bytes = sealed.subarray(headerBytes, behind);
-  return bytes.toBase64() === sealed.subarray(behind).toBase64() ? bytes : undefined;
+/** What `seal` was given, if it is whole; it begins at a multiple of 8 bytes. */
+function unseal(name: string, sealed: Uint8Array): Uint8Array | undefined {
+  const length = (sealed.length - magic.length - headOf(name, 0).length) / 2;
+  if (!(length > 0 && Number.isInteger(length))) return undefined;
+  const head = headOf(name, length), behind = head.length + length;
+  const bytes = sealed.subarray(head.length, behind);
+  const isWhole = decoder.decode(sealed.subarray(0, head.length)) === decoder.decode(head) &&
+    decoder.decode(sealed.subarray(behind + length)) === magic &&
+    bytes.toBase64() === sealed.subarray(behind, behind + length).toBase64();
+  return isWhole ? bytes : undefined;
+}
+
+function headOf(name: string, length: number): Uint8Array {
+  const text = `${magic} ${name} ${String(length).padStart(10)}`;
+  return encoder.encode(text.padEnd(Math.ceil(text.length / 8) * 8));
 }

@@ -1,18 +1,11 @@
 // Finds and checks target descriptions.
 
 import type { z } from "zod";
+import { builtInTargets, descriptionOf } from "./built_in.ts";
 import { AttoflowError } from "./errors.ts";
 import { type Target, targetSchema } from "./schema.ts";
 
 export { hartCount, memoryOf, peripheralOf } from "./parts.ts";
-
-/** Targets that come with Attoflow. */
-export const builtInTargets = ["snitch-ita", "virt"] as const;
-
-/** Folder that holds a built-in target's `target.json`, `boot.S` and `runtime.c`. */
-export function targetFolder(name: string): URL {
-  return new URL(`./${name}/`, import.meta.url);
-}
 
 /**
  * Reads and checks a target description.
@@ -21,8 +14,7 @@ export function targetFolder(name: string): URL {
  * @throws {AttoflowError} if there is no such target, or a field is wrong; names the file and every wrong field
  */
 export async function loadTarget(nameOrPath: string): Promise<Target> {
-  const builtIn = (builtInTargets as readonly string[]).includes(nameOrPath);
-  const path = builtIn ? new URL("target.json", targetFolder(nameOrPath)) : nameOrPath;
+  const path = descriptionOf(nameOrPath);
   let text: string;
   try {
     text = await Deno.readTextFile(path);

@@ -56,7 +56,7 @@ export function assertRefused(result: CliResult, status: number, ...patterns: Re
 }
 
 /** Runs a test in a new empty folder, which goes away. */
-export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+export async function inFolder(work: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "attoflow-test-" });
   try {
     await work(folder);

@@ -10,8 +10,10 @@ import { Soc } from "../runtime/soc/soc.ts";
 import { loadTarget } from "../targets/load.ts";
 import type { Target } from "../targets/schema.ts";
 import { findCompiler } from "./isa/compiler.ts";
-import { codeBase, exit, image, li, op, registers, virt } from "./soc_program.ts";
-import { MemoryCache, run as runTrial } from "./translate_harness.ts";
+import type { Image } from "../runtime/image/types.ts";
+import { Assembler, x } from "./isa/assembler.ts";
+import { cluster, codeBase, exit, image, li, op, registers, virt } from "./soc_program.ts";
+import { architectural, MemoryCache, run as runTrial } from "./translate_harness.ts";
 
 /** Runs an image with a cache, which keeps what was translated. */
 function run(elf: Uint8Array, target: Target, folder: string | undefined) {
@@ -116,20 +118,78 @@ Deno.test("blocks of an earlier run are read anew where code around them, which 
   assert(reusedBlocks > 0, "the cache was of use");
 });
 
-Deno.test("a full cache drops its own files and no others", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const others = Array.from({ length: 210 }, (_, i) => `photo-${i}.jpg`);
-    for (const name of others) await Deno.writeTextFile(join(folder, name), name);
-    const cache = new FolderCache(folder);
-    for (let i = 0; i < 210; i++) {
-      cache.write(`regions-731ca6d055fc228c-${i.toString(16).padStart(16, "0")}`, Uint8Array.of(i));
-    }
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
-    assert.deepEqual(names.filter((name) => name.startsWith("photo")).sort(), others.sort());
-    assert(names.length - others.length <= 200, `${names.length - others.length} files of the cache`);
-    assert(names.length > others.length);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+/** Adds `step` to a1 in a loop of 1000 rounds that lies across an address, and ends. */
+function adder(step: number, across: number): Image {
+  const code = new Assembler(codeBase), loop = code.label(false);
+  code.constant(x.a0, 1000);
+  code.constant(x.a1, 0);
+  code.jump(loop);
+  while (code.here < across - 8) code.emit("addi");
+  code.bind(loop);
+  for (let i = 0; i < 4; i++) code.emit("addi", { rd: x.a1, rs1: x.a1, imm: step });
+  code.emit("addi", { rd: x.a0, rs1: x.a0, imm: -1 });
+  code.branch("bne", { rs1: x.a0 }, loop);
+  for (const word of exit) code.word(word);
+  const bytes = code.bytes(), cut = across - codeBase;
+  const parts = [bytes.subarray(0, cut), bytes.subarray(cut)];
+  return {
+    entry: codeBase,
+    segments: parts.map((part, i) => ({
+      address: codeBase + i * cut,
+      bytes: part,
+      memorySize: part.length,
+      flags: 7,
+    })),
+    symbols: [{ name: "main", address: codeBase, size: 16, kind: "function" }],
+  };
+}
+
+Deno.test("code across two memories is taken from a cache only where all of it is what it was", () => {
+  const l2 = virt.memories.find(({ role }) => role === "l2")!, half = 0x1000;
+  const memories = [{ ...l2, size: half }, { ...l2, name: "more", base: l2.base + half, size: half }];
+  const target = { ...virt, memories };
+  for (const patience of [1e9, 100]) {
+    const cache = new MemoryCache();
+    const sum = (step: number, options: FastOptions) => {
+      const trial = { target, image: adder(step, codeBase + half), spans: [] };
+      return architectural(runTrial(trial, { patience, ...options }));
+    };
+    for (const step of [1, 1, 3, 1]) assert.deepEqual(sum(step, { cache }), sum(step, {}));
+    assert.equal(sum(3, { cache }).registers[x.a1], 12_000);
   }
+});
+
+Deno.test("a second image on the same machine has none of the first one's code", () => {
+  const cache = new MemoryCache(), across = codeBase + 0x80;
+  const sums = (steps: readonly number[], options: FastOptions) => {
+    const engine = new FastHarts(virt, { patience: 100, ...options });
+    const soc = new Soc(virt, { engine });
+    return steps.map((step) => {
+      const program = adder(step, across);
+      soc.load({ ...program, symbols: [{ ...program.symbols[0], size: 0x200 }] });
+      // It ends in a device that ends all: stop in front of that.
+      soc.run({ maxCycles: 4000 });
+      engine.close();
+      return [engine.registers(1)[x.a1] % step, engine.registers(1)[x.a1] > 0];
+    });
+  };
+  const expected = [[0, true], [0, true]];
+  for (let i = 0; i < 2; i++) assert.deepEqual(sums([4, 12], { cache }), expected);
+});
+
+Deno.test("symbols that reach beyond their memory are taken as far as it goes", () => {
+  for (const size of [0x7fff_ffff, 0xffff_ffff, 0x800_0000]) {
+    for (const target of [virt, cluster]) {
+      const symbols = [{ name: "main", address: codeBase, size, kind: "function" as const }];
+      const program = { ...adder(1, codeBase + 0x80), symbols };
+      const trial = { target, image: program, spans: [], maxCycles: 100_000 };
+      const { end, registers } = runTrial(trial, { patience: 100, closely: 0 });
+      assert.deepEqual([end, registers[x.a1]], [0, 4000]);
+    }
+  }
+});
+
+Deno.test("an image that starts between two instructions is refused", () => {
+  const program = { ...image(exit), entry: codeBase + 2 };
+  assert.throws(() => new Soc(virt).load(program), /starts at 0x80000002, between two instructions/);
 });

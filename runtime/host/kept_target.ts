@@ -1,6 +1,8 @@
 // A target description as it was checked in an earlier run. Checking takes longer than emulating a small program.
 
+import { descriptionOf } from "../../targets/built_in.ts";
 import type { Cache } from "../cache.ts";
+import { later } from "../later.ts";
 import { sourceStamp, WordHash } from "../stamp.ts";
 import type { Target } from "../../targets/schema.ts";
 
@@ -14,9 +16,10 @@ export async function loadKeptTarget(nameOrPath: string, cache?: Cache): Promise
   const name = cache && nameOf(nameOrPath);
   const kept = name === undefined ? undefined : cache?.read(name);
   if (kept) return JSON.parse(new TextDecoder().decode(kept)) as Target;
-  // What is written in an `import`, Deno reads with all that it imports, wanted or not; what is resolved it does not.
-  const load = await import(new URL("../../targets/load.ts", import.meta.url).href);
-  const { loadTarget } = load as typeof import("../../targets/load.ts");
+  const { loadTarget } = await later<typeof import("../../targets/load.ts")>(
+    "../../targets/load.ts",
+    import.meta.url,
+  );
   const target = await loadTarget(nameOrPath);
   if (name !== undefined) cache?.write(name, new TextEncoder().encode(JSON.stringify(target)));
   return target;
@@ -25,18 +28,12 @@ export async function loadKeptTarget(nameOrPath: string, cache?: Cache): Promise
 /** Name in the cache: of the description's text and of the code that checks it. */
 function nameOf(nameOrPath: string): string | undefined {
   const stamp = sourceStamp(["../targets/"]);
-  const text = readText(new URL(`../../targets/${nameOrPath}/target.json`, import.meta.url)) ??
-    readText(nameOrPath);
-  if (stamp === undefined || text === undefined) return undefined;
+  if (stamp === undefined) return undefined;
   const hash = new WordHash();
-  hash.addText(text);
-  return `target-${stamp}-${hash.text}`;
-}
-
-function readText(path: string | URL): string | undefined {
   try {
-    return Deno.readTextFileSync(path);
+    hash.addText(Deno.readTextFileSync(descriptionOf(nameOrPath)));
   } catch {
     return undefined;
   }
+  return `target-${stamp}-${hash.text}`;
 }

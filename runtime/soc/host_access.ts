@@ -22,6 +22,11 @@ export class HostAccess {
 
   /** Puts the segments of an image into memory. */
   load(image: Image): void {
+    if (image.entry % 4 !== 0) {
+      throw new AttoflowError(`it starts at 0x${image.entry.toString(16)}, between two instructions`, {
+        where: "the image",
+      });
+    }
     for (const { address, bytes, memorySize } of image.segments) {
       const region = this.#map.span(address, memorySize);
       if (!region || region.kind === "zero") {

@@ -20,7 +20,8 @@ import {
   reason,
 } from "../hart/translate/layout.ts";
 import { KeptBlocks, packBlocks } from "../hart/translate/kept_blocks.ts";
-import { pack, type Span, unpack } from "../hart/translate/region_cache.ts";
+import { pack, unpack } from "../hart/translate/region_cache.ts";
+import type { Span } from "../hart/translate/spans.ts";
 import { Translator, type TranslatorStatistics } from "../hart/translate/translator.ts";
 import type { Image } from "../image/types.ts";
 import { sourceStamp, WordHash } from "../stamp.ts";
@@ -201,7 +202,7 @@ export class Tiers {
   close(): void {
     const { regions } = this.#translator.statistics, { made } = this.#store;
     if (!this.#cache || this.#codeName === undefined) return;
-    // A few blocks more do not pay.
+    // A file is not written anew for a few blocks that were not in it.
     if (regions === this.#saved.regions && made - this.#saved.blocks <= this.#store.adopted) return;
     this.#saved = { regions, blocks: made };
     const blocks = packBlocks(this.#store.keep());
@@ -314,22 +315,25 @@ export class Tiers {
     done.outside = high >>> 5 & 0xfff;
   }
 
-  /** Sees to it that writes to a block's code are noticed. */
+  /** Sees to it that writes to what decides a block are noticed. */
   #noteCode(stored: StoredBlock): void {
-    const { start, end } = stored, { noteCode } = this.#surroundings;
-    noteCode(start);
-    noteCode(end);
+    this.#noteSpans(stored.origin.reads);
     this.#translator.noteCode(stored);
     if (this.#translate) this.#reuse(stored);
   }
 
-  /** Lets a region of an earlier run start at a block, if there is one. */
-  #reuse(stored: StoredBlock): boolean {
-    const spans = this.#translator.reuse(stored), { noteCode } = this.#surroundings;
-    for (const [from, bytes] of spans ?? []) {
+  #noteSpans(spans: readonly Span[]): void {
+    const { noteCode } = this.#surroundings;
+    for (const [from, bytes] of spans) {
       for (let page = from; page < from + bytes; page += pageBytes) noteCode(page);
       noteCode(from + bytes - 4);
     }
+  }
+
+  /** Lets a region of an earlier run start at a block, if there is one. */
+  #reuse(stored: StoredBlock): boolean {
+    const spans = this.#translator.reuse(stored);
+    if (spans) this.#noteSpans(spans);
     return spans !== undefined;
   }
 }

@@ -72,9 +72,10 @@ export interface GuestRun {
 }
 
 /**
- * How V8 is told that a process is there to emulate, as the task `emulate` tells it, too. WebAssembly that has run for long is compiled anew, which pays only
- * behind short runs. The guest's 4 GiB of address space count as garbage to be collected, which they are not. And what
- * JavaScript is left while translated code runs is hardly worth a first compiler before the second.
+ * How V8 is told that a process is there to emulate, as the task `emulate` tells it, too. WebAssembly that has run for
+ * long is compiled anew: that pays in long runs only. The guest's 4 GiB of address space count as garbage to be
+ * collected, which they are not. And the JavaScript that is left while translated code runs is hardly worth a first
+ * compiler before the second.
  */
 export const v8Flags = ["--wasm-tiering-budget=2000000000", "--no-incremental-marking", "--no-sparkplug"];
 
@@ -234,8 +235,8 @@ export async function measureHarts(
  * Measures how soon a short program's result is there.
  *
  * @param folder an empty folder for what the runs keep
- * @param options with the command that runs an image on QEMU's virt machine and prints what it prints; the image's
- *   path and `--cache FOLDER` are added
+ * @param options `commandLine` also runs an image on the emulator, printing what the program prints; both commands are
+ *   given `--cache FOLDER`, too
  * @throws {AttoflowError} if a run fails, or the two do not compute the same
  */
 export async function measureFirstResult(

@@ -1,40 +1,37 @@
 // All commands, in the order in which help lists them. Each is loaded when it is wanted: a short run does not wait for
 // the code of the others.
 
+import { later } from "../../runtime/later.ts";
 import { type CommandParser, defineGroup } from "./command.ts";
 
 type Loader = () => Promise<CommandParser>;
 
-/**
- * Loads a command of this folder. Deno reads each module whose name stands in an `import`, called for or not, and all
- * that it imports; these names stand elsewhere.
- */
-function from(module: string, name: string): Loader {
-  return async () => (await import(module) as Readonly<Record<string, CommandParser>>)[name];
-}
+const load = <M>(module: string) => later<M>(module, import.meta.url);
 
 const conformance: Readonly<Record<string, Loader>> = {
-  networks: from("./conformance_networks.ts", "conformanceNetworks"),
-  isa: from("./conformance_isa.ts", "conformanceIsa"),
-  ita: from("./conformance_ita.ts", "conformanceIta"),
-  timing: from("./conformance_timing.ts", "conformanceTiming"),
+  networks: async () =>
+    (await load<typeof import("./conformance_networks.ts")>("./conformance_networks.ts")).conformanceNetworks,
+  isa: async () => (await load<typeof import("./conformance_isa.ts")>("./conformance_isa.ts")).conformanceIsa,
+  ita: async () => (await load<typeof import("./conformance_ita.ts")>("./conformance_ita.ts")).conformanceIta,
+  timing: async () =>
+    (await load<typeof import("./conformance_timing.ts")>("./conformance_timing.ts")).conformanceTiming,
 };
 
 const commands: Readonly<Record<string, Loader>> = {
-  demo: from("./demo.ts", "demoCommand"),
-  setup: from("./setup.ts", "setupCommand"),
-  generate: from("./generate.ts", "generateCommand"),
-  analyze: from("./analyze.ts", "analyzeCommand"),
-  validate: from("./validate.ts", "validateCommand"),
-  emulate: from("./emulate.ts", "emulateCommand"),
+  demo: async () => (await load<typeof import("./demo.ts")>("./demo.ts")).demoCommand,
+  setup: async () => (await load<typeof import("./setup.ts")>("./setup.ts")).setupCommand,
+  generate: async () => (await load<typeof import("./generate.ts")>("./generate.ts")).generateCommand,
+  analyze: async () => (await load<typeof import("./analyze.ts")>("./analyze.ts")).analyzeCommand,
+  validate: async () => (await load<typeof import("./validate.ts")>("./validate.ts")).validateCommand,
+  emulate: async () => (await load<typeof import("./emulate.ts")>("./emulate.ts")).emulateCommand,
   conformance: async () =>
     defineGroup(
       "conformance",
       "Compare with networks, programs and vectors of others.",
       await allOf(conformance),
     ),
-  bench: from("./bench.ts", "benchCommand"),
-  target: from("./target.ts", "targetCommand"),
+  bench: async () => (await load<typeof import("./bench.ts")>("./bench.ts")).benchCommand,
+  target: async () => (await load<typeof import("./target.ts")>("./target.ts")).targetCommand,
 };
 
 /**

@@ -1,6 +1,7 @@
 // `emulate IMAGE.elf`: any bare-metal program on a target's emulator. `emulate DIR`: a generated image and its host.
 
 import { flag, option, optional, withDefault } from "@optique/core";
+import { later } from "../../runtime/later.ts";
 import { AttoflowError } from "../../targets/errors.ts";
 import { defineCommand, plain } from "./command.ts";
 import { Console } from "./console.ts";
@@ -76,8 +77,11 @@ export const emulateCommand = defineCommand("emulate", {
     recorded({ trace, profile, timing }, options.json, say, async (observe) => {
       const run = { ...options, ...machine, output, observe, signal };
       if (!isGenerated) return await emulateProgram(image, run);
-      const folder = await import(new URL("./emulate_folder.ts", import.meta.url).href);
-      return await (folder as typeof import("./emulate_folder.ts")).emulateFolder(image, run);
+      const folder = await later<typeof import("./emulate_folder.ts")>(
+        "./emulate_folder.ts",
+        import.meta.url,
+      );
+      return await folder.emulateFolder(image, run);
     })
   );
 });

@@ -8,6 +8,7 @@ import type { InferenceResult, Session } from "../../runtime/host/session.ts";
 import { engineFor } from "../../runtime/host/timing.ts";
 import type { Transport } from "../../runtime/host/transport.ts";
 import { type Elements, elementsFromBytes, type ResultTensor } from "../../runtime/host/tensors.ts";
+import { later } from "../../runtime/later.ts";
 import { matchInputs } from "../../runtime/validate/match.ts";
 import { readNpz } from "../../runtime/validate/npz.ts";
 import { AttoflowError } from "../../targets/errors.ts";
@@ -46,8 +47,7 @@ export async function emulateFolder(
     };
     const console = (bytes: Uint8Array) => output.take(bytes);
     const program = { target, image, manifest, host, testbench, console, maxCycles };
-    const gdb = await import(new URL("./emulate_gdb.ts", import.meta.url).href);
-    const { serveGdb } = gdb as typeof import("./emulate_gdb.ts");
+    const { serveGdb } = await later<typeof import("./emulate_gdb.ts")>("./emulate_gdb.ts", import.meta.url);
     return exitStatus(await serveGdb(run.gdb, program, signal));
   }
   const observer = run.observe({ target, image, manifest, program: displayName(manifest.model) });

@@ -6,6 +6,7 @@ import { loadKeptTarget } from "../../runtime/host/kept_target.ts";
 import { runSoc } from "../../runtime/host/run.ts";
 import { cacheOf, engineFor } from "../../runtime/host/timing.ts";
 import { readElf } from "../../runtime/image/elf.ts";
+import { later } from "../../runtime/later.ts";
 import type { HartStatistics } from "../../runtime/soc/statistics.ts";
 import type { RunResult } from "../../runtime/soc/soc.ts";
 import type { Console } from "./console.ts";
@@ -43,8 +44,7 @@ export async function emulateProgram(path: string, { output, signal, json, ...ru
   const image = readElf(await readFile(path), path);
   const console = (bytes: Uint8Array) => output.take(bytes);
   if (run.gdb !== undefined) {
-    const gdb = await import(new URL("./emulate_gdb.ts", import.meta.url).href);
-    const { serveGdb } = gdb as typeof import("./emulate_gdb.ts");
+    const { serveGdb } = await later<typeof import("./emulate_gdb.ts")>("./emulate_gdb.ts", import.meta.url);
     const program = { target, image, testbench, console, maxCycles: run.maxCycles };
     return exitStatus(await serveGdb(run.gdb, program, signal));
   }

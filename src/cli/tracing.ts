@@ -1,6 +1,7 @@
 // `--trace` and `--profile`: what commands that run an image have in common.
 
 import { flag, option, optional, withDefault } from "@optique/core";
+import { later } from "../../runtime/later.ts";
 import type { SocObserver } from "../../runtime/soc/observer.ts";
 import type { Tracer, TracerOptions } from "../../runtime/trace/tracer.ts";
 import { AttoflowError } from "../../targets/errors.ts";
@@ -50,8 +51,10 @@ export async function recorded<T>(
 ): Promise<T> {
   refuseUnderFast(timing, [...(trace === undefined ? [] : ["--trace"]), ...(profile ? ["--profile"] : [])]);
   if (trace === undefined && !profile) return await work(() => undefined);
-  const recorder = await import(new URL("../../runtime/trace/recorder.ts", import.meta.url).href);
-  const { PendingFile, profileLines, Tracer } = recorder as typeof import("../../runtime/trace/recorder.ts");
+  const { PendingFile, profileLines, Tracer } = await later<typeof import("../../runtime/trace/recorder.ts")>(
+    "../../runtime/trace/recorder.ts",
+    import.meta.url,
+  );
   const file = trace === undefined ? undefined : new PendingFile(trace);
   let tracer: Tracer | undefined;
   const observe: Observe = (subject) => {

@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import { AttoflowError } from "../../targets/errors.ts";
-import { targetFolder } from "../../targets/load.ts";
+import { targetFolder } from "../../targets/built_in.ts";
 import type { Target } from "../../targets/schema.ts";
 import type { Model } from "../model/types.ts";
 import type { EngineName, Program } from "../schedule/program.ts";

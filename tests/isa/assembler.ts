@@ -21,7 +21,15 @@ export const x = {
   s1: 9,
   a0: 10,
   a1: 11,
+  a2: 12,
+  a3: 13,
+  a4: 14,
+  a5: 15,
   a7: 17,
+  s11: 27,
+  t3: 28,
+  t4: 29,
+  t5: 30,
 };
 
 /** Collects instruction words from `base` on. */

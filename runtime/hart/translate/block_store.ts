@@ -6,7 +6,7 @@ import { BlockForms, storedBytes } from "./block_form.ts";
 import { type CostParameters, type Costs, costsOf } from "./cost.ts";
 import { type KeptBlock, KeptBlocks, type Origin } from "./kept_blocks.ts";
 import { header, type Layout, lineBits, pageBytes, stepRecord, type Window } from "./layout.ts";
-import { joinSpans, type Span } from "./region_cache.ts";
+import { joinSpans, type Span, touches } from "./spans.ts";
 
 /** A block with what its steps cost. */
 export interface ReadBlock {
@@ -26,7 +26,6 @@ export class StoredBlock {
    */
   constructor(
     readonly start: number,
-    readonly end: number,
     readonly address: number,
     readonly origin: Origin,
     read: () => ReadBlock,
@@ -58,8 +57,8 @@ export class BlockStore {
   readonly #byAddress = new Map<number, StoredBlock>();
   /** Instructions decoded so far, with the words that they were. */
   readonly #decoded = new Map<number, { word: number; step: Step | undefined }>();
-  /** Where words have been looked at since a block was begun to be read. */
-  #looked: [number, number][] = [];
+  /** Where words have been looked at while a block is read. */
+  #looked: [number, number][] | undefined;
   /** Blocks of earlier runs. */
   #kept = new KeptBlocks(new Int32Array(0));
   /** Blocks that were read, and those taken from an earlier run. */
@@ -119,9 +118,9 @@ export class BlockStore {
   readonly #any = (pc: number): Step | undefined => {
     const word = this.fetch(pc);
     if (word === undefined) return undefined;
-    const last = this.#looked[this.#looked.length - 1];
+    const last = this.#looked?.[this.#looked.length - 1];
     if (last && last[0] + last[1] === pc) last[1] += 4;
-    else this.#looked.push([pc, 4]);
+    else this.#looked?.push([pc, 4]);
     const known = this.#decoded.get(pc);
     if (known?.word === word) return known.step;
     const step = decodeStep(pc, word);
@@ -145,26 +144,29 @@ export class BlockStore {
     this.#stored.set(start, stored);
     this.#byAddress.set(stored.address, stored);
     this.#ownWords[this.#entry(window, start)] = stored.address;
-    this.guard(start, Math.max(stored.end - start, 4));
+    for (const [from, bytes] of stored.origin.reads) this.guard(from, bytes);
     return stored;
   }
 
   #make(start: number): StoredBlock {
-    const { block, costs } = this.read(start), reads = joinSpans(this.#looked);
+    const looked: [number, number][] = this.#looked = [];
+    const { block, costs } = this.read(start);
+    this.#looked = undefined;
+    const reads = joinSpans([[start, 4], ...looked]);
     const words = Int32Array.from(reads.flatMap((span) => [...this.wordsIn(span)]));
     const address = this.#takeBlock(block.steps.length);
     this.#forms.write(address, block, costs);
     this.#forms.begin(address, this.patience);
     this.made++;
-    return new StoredBlock(start, block.end, address, { reads, words }, () => ({ block, costs }));
+    return new StoredBlock(start, address, { reads, words }, () => ({ block, costs }));
   }
 
-  #adopt({ start, end, form, ...origin }: KeptBlock): StoredBlock {
+  #adopt({ start, form, ...origin }: KeptBlock): StoredBlock {
     const address = this.#takeBlock(form[header.steps / 4]);
     this.#forms.put(address, form);
     this.#forms.begin(address, this.patience);
     this.adopted++;
-    return new StoredBlock(start, end, address, origin, () => {
+    return new StoredBlock(start, address, origin, () => {
       const block = readBlock(start, this.#source);
       return { block, costs: this.#forms.costs(address, block) };
     });
@@ -172,7 +174,6 @@ export class BlockStore {
 
   /** The block at an address, which is not kept. */
   read(start: number): ReadBlock {
-    this.#looked = [];
     const block = readBlock(start, this.#source);
     return { block, costs: costsOf(block, this.#parameters, this.#source, this.#any) };
   }
@@ -184,8 +185,8 @@ export class BlockStore {
 
   /** The blocks worth keeping: those in use, and those of earlier runs that were not asked for. */
   *keep(): Generator<KeptBlock> {
-    for (const { start, end, address, origin } of this.#stored.values()) {
-      yield { start, end, ...origin, form: this.#forms.copy(address) };
+    for (const { start, address, origin } of this.#stored.values()) {
+      yield { start, ...origin, form: this.#forms.copy(address) };
     }
     for (const kept of this.#kept.all()) if (!this.#stored.has(kept.start)) yield kept;
   }
@@ -200,14 +201,16 @@ export class BlockStore {
     return at === words.length;
   }
 
-  /** The words of code in a span of whole words; none where there is no code. */
+  /** The words of code in a span of whole words; 0 where there is no code. */
   wordsIn([start, bytes]: Span): Int32Array {
-    const index = this.#layout.windows.findIndex(({ base, size, code }) =>
-      code && start >= base && start + bytes <= base + size
-    );
-    if (index < 0) return new Int32Array(0);
-    const first = (start - this.#layout.windows[index].base) >>> 2;
-    return this.#words[index].subarray(first, first + (bytes >>> 2));
+    const windows = this.#layout.windows;
+    for (let i = 0; i < windows.length; i++) {
+      const { base, size, code } = windows[i], first = (start - base) >>> 2;
+      if (code && start >= base && start + bytes <= base + size) {
+        return this.#words[i].subarray(first, first + (bytes >>> 2));
+      }
+    }
+    return Int32Array.from({ length: bytes >>> 2 }, (_, i) => this.fetch(start + 4 * i) ?? 0);
   }
 
   /** Address in memory 1 of a block's step at `pc`. */
@@ -239,30 +242,37 @@ export class BlockStore {
 
   /** Whether any line of a span is guarded. */
   isGuarded(address: number, bytes: number): boolean {
-    const window = this.windowOf(address);
-    return window !== undefined && this.#lines(window, address, bytes).some((line) => line !== 0);
+    return this.#lines(address, bytes).some((lines) => lines.some((line) => line !== 0));
   }
 
   /** Whether all lines of a span are guarded. */
   isAllGuarded(address: number, bytes: number): boolean {
-    const window = this.windowOf(address);
-    return window !== undefined && this.#lines(window, address, bytes).every((line) => line !== 0);
+    const all = this.#lines(address, bytes);
+    return all.length > 0 && all.every((lines) => lines.every((line) => line !== 0));
   }
 
-  #lines(window: Window, address: number, bytes: number): Uint8Array {
-    const first = (address - window.base) >>> lineBits;
-    const last = (Math.min(address + bytes, window.base + window.size) - 1 - window.base) >>> lineBits;
-    return this.#ownBytes.subarray(window.guarded + first, window.guarded + last + 1);
+  /** What memory 1 says of the lines of a span, for each window that it touches. */
+  #lines(address: number, bytes: number): Uint8Array[] {
+    return this.#parts(address, bytes).map(({ window: { guarded }, first, last }) =>
+      this.#ownBytes.subarray(guarded + first, guarded + last + 1)
+    );
+  }
+
+  /** First and last line of a span in each window that it touches. */
+  #parts(address: number, bytes: number): { window: Window; first: number; last: number }[] {
+    return this.#layout.windows.flatMap((window) => {
+      const { base, size } = window;
+      const start = Math.max(address, base) - base, end = Math.min(address + bytes, base + size) - base;
+      return start < end ? [{ window, first: start >>> lineBits, last: (end - 1) >>> lineBits }] : [];
+    });
   }
 
   /** Sends writes to a span to the slow path from now on. */
   guard(address: number, bytes: number): void {
-    const window = this.windowOf(address);
-    if (!window) return;
-    const first = (address - window.base) >>> lineBits,
-      last = (address + bytes - 1 - window.base) >>> lineBits;
-    this.#ownBytes.fill(1, window.guarded + first, window.guarded + last + 1);
-    this.free(window, window.base + ((last + 1) << lineBits));
+    for (const { window, first, last } of this.#parts(address, bytes)) {
+      this.#ownBytes.fill(1, window.guarded + first, window.guarded + last + 1);
+      this.free(window, window.base + (last + 1) * 2 ** lineBits);
+    }
   }
 
   /** Address from which on no line of a window is guarded. */
@@ -284,13 +294,11 @@ export class BlockStore {
     return news;
   }
 
-  /** Forgets the blocks that read from a span, which has been or is about to be written. */
-  drop(address: number, bytes: number): StoredBlock[] {
-    const dropped = [...this.#stored.values()].filter(({ start, end }) =>
-      start < address + bytes && address < Math.max(end, start + 4)
-    );
-    for (const each of dropped) this.#forget(each);
-    return dropped;
+  /** Forgets the blocks that a span decides, which has been or is about to be written. */
+  drop(address: number, bytes: number): void {
+    for (const stored of [...this.#stored.values()]) {
+      if (touches(stored.origin.reads, address, bytes)) this.#forget(stored);
+    }
   }
 
   /** Room for a block of so many steps. */

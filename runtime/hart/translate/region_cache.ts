@@ -1,9 +1,7 @@
 // What is kept of an image between runs: its translated regions, when one may be used again, and all as bytes.
 
 import type { BranchHint, FinishedFunction } from "../../wasm/function.ts";
-
-/** A stretch of code: address, and bytes. */
-export type Span = readonly [start: number, bytes: number];
+import type { Span } from "./spans.ts";
 
 /** A translated region and what it was translated from. */
 export interface KeptRegion {
@@ -14,8 +12,8 @@ export interface KeptRegion {
   readonly spans: readonly Span[];
   /** The code that decides what it does and what it costs: that, and code around it. */
   readonly reads: readonly Span[];
-  /** Hash of the latter; undefined if it had changed when the region was made, so that no other run can use it. */
-  readonly code: string | undefined;
+  /** Hash of the latter. */
+  readonly code: string;
   /** For each window, the address from which on no line was guarded when its stores were bounded. */
   readonly free: readonly number[];
   readonly instructions: number;
@@ -25,22 +23,6 @@ export interface KeptRegion {
 interface Entry extends Omit<KeptRegion, "made"> {
   readonly hints: readonly BranchHint[];
   readonly bytes: number;
-}
-
-/** Joins the spans of a region's code: sorted, without overlaps. */
-export function joinSpans(spans: readonly Span[]): Span[] {
-  const joined: [number, number][] = [];
-  for (const [start, bytes] of [...spans].sort((a, b) => a[0] - b[0])) {
-    const last = joined[joined.length - 1];
-    if (last && start <= last[0] + last[1]) last[1] = Math.max(last[1], start + bytes - last[0]);
-    else joined.push([start, bytes]);
-  }
-  return joined;
-}
-
-/** Whether a span of memory touches any of the spans. */
-export function touches(spans: readonly Span[], address: number, bytes: number): boolean {
-  return spans.some(([start, length]) => start < address + bytes && address < start + length);
 }
 
 /** Regions that were kept together: each of them, and the module that holds all, exported as `f0`, `f1` … */

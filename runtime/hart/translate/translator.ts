@@ -12,8 +12,9 @@ import type { Bounds, Expectation } from "./guards.ts";
 import { importMemories, imports, regionType } from "./interpreter.ts";
 import { amongGuarded, type Layout, leavingCost, never } from "./layout.ts";
 import { collect, defaultLimits, lastStep, type Placed, type RegionLimits } from "./region.ts";
-import { joinSpans, type KeptRegion, type KeptRegions, type Span, touches } from "./region_cache.ts";
+import type { KeptRegion, KeptRegions } from "./region_cache.ts";
 import { RegionWriter } from "./region_writer.ts";
+import { joinSpans, type Span, touches } from "./spans.ts";
 
 /** A region that may be called. */
 interface Region {
@@ -130,13 +131,15 @@ export class Translator {
     this.statistics.instructions += kept.instructions;
   }
 
-  /** Keeps regions of an earlier run in readiness. */
+  /** Keeps regions of an earlier run in readiness, instead of those that were. */
   offer({ regions, module }: KeptRegions): void {
     this.#keptModule = module;
+    this.#keptExports = undefined;
+    this.#kept.clear();
     for (const [i, region] of regions.entries()) this.#kept.set(region.root, { region, name: `f${i}` });
   }
 
-  /** Lets a block start a region of an earlier run if there is one and it still holds. Returns its code. */
+  /** Lets a block start a region of an earlier run if there is one and it still holds. Returns what decides it. */
   reuse(root: StoredBlock): readonly Span[] | undefined {
     const found = this.#kept.get(root.start);
     if (!found || !this.#holds(found.region)) return undefined;
@@ -147,14 +150,14 @@ export class Translator {
     this.#install(root, found.region, this.#keptExports[found.name] as () => void);
     this.#store.setPatience(root, leavings * leavingCost);
     this.statistics.reused++;
-    return found.region.spans;
+    return found.region.reads;
   }
 
   /** The regions worth keeping: those in use, and those of earlier runs that were not asked for. */
   keep(): KeptRegions {
     const all = new Map([...this.#kept].map(([root, { region }]) => [root, region]));
     for (const { kept } of this.#regions.values()) all.set(kept.root, kept);
-    const regions = [...all.values()].filter(({ code }) => code !== undefined);
+    const regions = [...all.values()];
     return { regions, module: this.#moduleOf(regions.map((region, i) => ({ region, name: `f${i}` }))) };
   }
 
@@ -162,7 +165,7 @@ export class Translator {
   drop(address: number, bytes: number): void {
     this.#store.drop(address, bytes);
     for (const region of [...this.#regions.values()]) {
-      if (touches(region.kept.spans, address, bytes)) this.#dropRegion(region);
+      if (touches(region.kept.reads, address, bytes)) this.#dropRegion(region);
     }
   }
 
@@ -173,7 +176,7 @@ export class Translator {
   #holds({ spans, reads, code, free }: KeptRegion): boolean {
     return this.isOpen(spans) &&
       this.#layout.windows.every((window, i) => this.#store.freeFrom(window) <= free[i]) &&
-      spans.every(([start, bytes]) => this.#store.isAllGuarded(start, bytes)) &&
+      reads.every(([start, bytes]) => this.#store.isAllGuarded(start, bytes)) &&
       this.#hash(reads) === code;
   }
 
@@ -226,7 +229,7 @@ export class Translator {
       made: body.finish(),
       spans,
       reads,
-      code: [...blocks].every(({ origin }) => this.#store.holds(origin)) ? this.#hash(reads) : undefined,
+      code: this.#hash(reads),
       free: this.#layout.windows.map((window) => this.#store.freeFrom(window)),
       instructions: flow.nodes.reduce((sum, { placed }) => sum + placed.length, 0),
     };
