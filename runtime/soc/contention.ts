@@ -3,7 +3,7 @@
 // every quantum, so it allocates nothing.
 
 /** The narrow way out serves an access in so many cycles: two reads in 9, two writes in 10 (snitch-cluster.md, 8.9). */
-const outsideCycles = 4.6;
+export const outsideCycles = 4.6;
 /**
  * Cycles that an access to the TCDM waits on average, for each access in a cycle that other harts make; and when DMA
  * or accelerator are there in every cycle. Calibrated on the RTL's figures in sections 3.3 and 6.

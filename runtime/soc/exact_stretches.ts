@@ -3,31 +3,48 @@
 
 import { running } from "../hart/state.ts";
 import type { EngineParts } from "./engine.ts";
+import { outsideCycles } from "./contention.ts";
 import { HotCode } from "./hot_code.ts";
 import type { KeptReservations } from "./kept_reservations.ts";
 import { Pace } from "./pace.ts";
+import type { Stretch } from "./tiers.ts";
 
 /** Cycles from one look at where the harts are to the next; no loop is likely to have such a round. */
 const samplePeriod = 61;
+/**
+ * Samples that make code hot, by how many cycles have been run here: short programs are over before anything is, and
+ * long ones must get on.
+ */
+const closeness = [[2 ** 20, 2 ** 15], [2 ** 22, 2 ** 13], [2 ** 24, 2 ** 11], [Infinity, 2 ** 9]] as const;
 /** Times that the tiers stop in front of cold code before that alone makes it hot. */
-const arrivals = 16;
+const arrivals = 64;
 /**
  * Cycles for which harts are looked at that have met or woken or have not been looked at for long, be their code hot
  * or not: if they keep the pace that is known of them, and if they do not.
  */
-const shortLook = 488, longLook = 4096;
+const shortestLook = 1024, lookForCredit = 1 / 64, longer = 4;
 /** Cycles until queues are as full as they usually are, when the pipelines go on. */
-const settling = 2 * samplePeriod;
+const settling = 5 * samplePeriod;
 /** Part of the pace by which harts may be off it. */
 const tolerance = 0.04;
 /** While harts keep their pace, ever fewer of their meetings are looked at: 1 in 2 to the power of this at least. */
 const calmest = 7;
 /** Cycles of such looks at first, and cycles on the tiers that earn one more. */
-const firstCredit = 2 ** 17, cyclesForCredit = 4096;
+const firstCredit = 2 ** 20, cyclesForCredit = 2048;
 /** Cycles on the tiers after which one looks how harts are doing, at first and in the end. */
-const firstUnseen = 2 ** 13, longestUnseen = 2 ** 24;
+const firstUnseen = 2 ** 17, longestUnseen = 2 ** 24;
+/** Instructions of a stretch that tells how often the outside memory is reached; how often, where nothing is known. */
+const fewest = 64, unknown = -128;
 /** What a hart that waits for an answer is behind, when it is taken from the pipeline, in cycles. */
 const underWay = 2;
+
+/** What the tiers know of code. */
+export interface CodeKnowledge {
+  /** Says what the instructions around an address cost there. */
+  estimate(pc: number): void;
+  /** Whether a hart at an address waits for what others write. */
+  isSpinning(pc: number): boolean;
+}
 
 /** Runs the exact pipelines for an engine. */
 export class ExactStretches {
@@ -36,9 +53,12 @@ export class ExactStretches {
   /** Whether the pipelines run now; they do from reset. */
   isOn = true;
   readonly #parts: EngineParts;
+  readonly #code: CodeKnowledge;
   readonly #near: KeptReservations | undefined;
   readonly #far: KeptReservations;
-  readonly #closeness: number;
+  readonly #closely: number | undefined;
+  /** Cycles that the pipelines have run. */
+  #cycles = 0;
   /** Cycle of the last sample and of the next one; what each hart's instructions were estimated at up to the last. */
   #lastSample = 0;
   #nextSample = 0;
@@ -56,11 +76,21 @@ export class ExactStretches {
   #hasDeviated = false;
   #calm = 0;
   #passed = 0;
+  /** How often each hart has reached the outside memory of late, as a power of two. */
+  readonly #share: Int8Array;
   /** Whether that begins when the pipelines go on. */
   #isWanted = false;
   /** Cycle from which on all harts run since the pipelines go on. */
   #togetherFrom = 0;
   #longestUntil = 0;
+  /** How long from then on until they are in step again. */
+  #settling = settling;
+  /** Whether what they do now is something else, or was last looked at long ago. */
+  #isOther = false;
+  #forgets = false;
+  #isLater = false;
+  /** Whether harts have gone on from where they met, cycle by cycle. */
+  #inStep = true;
   /** What harts have taken since the look began, in cycles, and would have taken at the pace known before. */
   #taken = 0;
   #expected = 0;
@@ -70,26 +100,27 @@ export class ExactStretches {
   #credit = firstCredit;
 
   /**
-   * @param closeness samples that make code hot
-   * @param estimate says what the instructions around an address cost on the tiers
+   * @param closely samples that make code hot, if it is not to depend on the program's length
+   * @param code what the tiers know of code
    */
   constructor(
     parts: EngineParts,
     near: KeptReservations | undefined,
     far: KeptReservations,
-    closeness: number,
-    estimate: (pc: number) => void,
+    closely: number | undefined,
+    code: CodeKnowledge,
   ) {
-    this.#estimate = estimate;
+    this.#code = code;
     this.#parts = parts;
     this.#near = near;
     this.#far = far;
-    this.#closeness = closeness;
-    this.hot = new HotCode(closeness);
+    this.#closely = closely;
+    this.hot = new HotCode(closely ?? closeness[0][1]);
     const { count } = parts.state;
     this.#estimated = parts.outward.estimated = new Float64Array(count);
     this.#noted = new Float64Array(count);
     this.pace = new Pace(count);
+    this.#share = new Int8Array(count).fill(unknown);
     this.#wasKnown = new Uint8Array(count);
     this.#wasAt = new Int32Array(count);
   }
@@ -100,54 +131,86 @@ export class ExactStretches {
     this.#unseen += cycles;
     if (this.#unseen < this.#seldom || this.#credit < firstCredit / 2) return false;
     this.#seldom = Math.min(2 * this.#seldom, longestUnseen);
-    return this.look(now);
+    return this.look(now, "later");
   }
 
   /** Harts have met, or one has woken: what they do next they do together, or in another order than before. */
   meet(now: number): boolean {
     this.#meetings = this.#parts.outward.meetings;
+    this.#inStep = true;
     this.pace.forgetHarts();
-    if (this.#passed < 2 ** this.#calm - 1) {
+    this.#seldom = firstUnseen;
+    if (this.#credit < firstCredit / 16 && this.#passed < 2 ** this.#calm - 1) {
       this.#passed++;
       return false;
     }
     this.#passed = 0;
-    return this.look(now);
+    return this.look(now, "met");
   }
 
   /**
    * What harts do next should be looked at.
    *
+   * @param why they have met, they do something else than before, a place has come up of which nothing is known, or it was long ago
    * @returns whether it can be
    */
-  look(now: number): boolean {
+  look(now: number, why: "met" | "other" | "unknown" | "later"): boolean {
     if (this.#credit < samplePeriod) return false;
+    if (why === "met" || why === "other") this.#isOther = true;
+    if (why === "other") this.#forgets = true;
+    this.#isLater = why === "later";
     if (this.isOn) this.#beginLook(now);
     else this.#isWanted = true;
     return true;
   }
 
+  /**
+   * A hart has run a stretch on the tiers. Who reaches the outside memory much more or less often than before does
+   * something else, be it with the same code. Returns whether it is time to look.
+   */
+  notice(
+    hart: number,
+    now: number,
+    { instructions, outside }: Pick<Stretch, "instructions" | "outside">,
+  ): boolean {
+    if (instructions < fewest) return false;
+    const share = outside === 0 ? 0 : 1 + Math.floor(Math.log2(64 * (1 + outside) / instructions));
+    const before = this.#share[hart];
+    this.#share[hart] = share;
+    if (Math.abs(share - before) < 2 || before === unknown) return false;
+    this.#seldom = firstUnseen;
+    return this.look(now, "other");
+  }
+
   #beginLook(now: number): void {
+    // Harts that have been on the tiers are out of step, and need not fall into the same again: what they did when they
+    // had just met tells more than what they do now.
+    if (this.#isOther) this.pace.beginLook(this.#forgets);
+    this.#isOther = this.#forgets = false;
     if (this.#expected > 0) this.#calm = this.#hasDeviated ? 0 : Math.min(this.#calm + 1, calmest);
     this.#hasDeviated = false;
     this.#isWanted = false;
-    this.#closeUntil = now + shortLook;
-    this.#longestUntil = now + longLook;
+    const length = Math.max(shortestLook, Math.floor(this.#credit * lookForCredit));
+    this.#settling = this.#isLater ? length : settling;
+    this.#closeUntil = now + length + this.#settling;
+    this.#longestUntil = now + longer * length + this.#settling;
     this.#taken = this.#expected = 0;
   }
 
   /** The tiers have stopped in front of code that is not hot. */
   comeTo(pc: number): void {
-    this.#heat(pc, Math.ceil(this.#closeness / arrivals));
+    this.#heat(pc, Math.ceil(this.hot.enough / arrivals));
   }
 
-  /** Code has become hot: says what its instructions cost on the tiers. */
-  readonly #estimate: (pc: number) => void;
+  /** Whether the tiers may run the code at an address: it is hot, and who is there does not wait for others. */
+  isOpen(pc: number): boolean {
+    return this.hot.isHot(pc) && !this.#code.isSpinning(pc);
+  }
 
   /** Code in other places than the main memory is always for the pipelines. */
   #heat(pc: number, samples: number): void {
     if (this.#parts.outward.environment.find(pc)?.kind !== "memory") return;
-    if (this.hot.add(pc, samples)) this.#estimate(pc);
+    if (this.hot.add(pc, samples)) this.#code.estimate(pc);
   }
 
   /**
@@ -176,7 +239,10 @@ export class ExactStretches {
   /** Runs the pipelines until the next sample or `end`. Returns the cycle reached. */
   run(now: number, end: number): number {
     if (this.#nextSample <= now) this.#nextSample = now + samplePeriod;
-    return this.#parts.exact.run(now, Math.min(this.#nextSample, end), this.#devicesFrom);
+    const reached = this.#parts.exact.run(now, Math.min(this.#nextSample, end), this.#devicesFrom);
+    this.#cycles += reached - now;
+    if (this.#closely === undefined) this.hot.enough = closeness.find(([until]) => this.#cycles < until)![1];
+    return reached;
   }
 
   /** Looks at where the harts are, if it is time to. Returns whether the tiers can go on from here. */
@@ -186,11 +252,11 @@ export class ExactStretches {
     const together = this.#meetings !== this.#parts.outward.meetings;
     if (together) this.meet(now);
     // Before that some harts were ahead, and left what they share to the others.
-    const areTogether = this.#lastSample >= this.#togetherFrom + settling;
+    const areTogether = this.#lastSample >= this.#togetherFrom + this.#settling;
     const busy = this.running(), wide = this.isWide();
     let isOver = now >= this.#devicesFrom;
     for (let hart = 0; hart < activity.length; hart++) {
-      const runs = activity[hart] === running, isHot = runs && this.hot.isHot(pc[hart]);
+      const runs = activity[hart] === running, isOpen = runs && this.isOpen(pc[hart]);
       const isKnown = runs && this.hot.isKnown(pc[hart]);
       const estimated = this.#estimated[hart] - this.#noted[hart];
       this.#noted[hart] = this.#estimated[hart];
@@ -201,7 +267,7 @@ export class ExactStretches {
       this.#wasAt[hart] = pc[hart];
       if (!runs) continue;
       this.#heat(pc[hart], 1);
-      if (!isHot) isOver = false;
+      if (!isOpen) isOver = false;
     }
     this.#lastSample = now;
     if (Math.abs(this.#taken - this.#expected) > tolerance * this.#taken) {
@@ -217,7 +283,7 @@ export class ExactStretches {
   #note(hart: number, pc: number, harts: number, wide: boolean, exact: number, estimated: number): void {
     this.#taken += exact;
     this.#expected += estimated * (this.pace.of(hart, pc, harts, wide) ?? 0);
-    this.pace.note(hart, pc, harts, wide, exact, estimated);
+    this.pace.note(hart, pc, { harts, wide, inStep: this.#inStep }, exact, estimated);
   }
 
   /** Number of harts that run. */
@@ -239,7 +305,9 @@ export class ExactStretches {
   leave(now: number, clock: Float64Array): void {
     const { state: { activity, wake }, outward } = this.#parts;
     const { parts: { loadStore, offload, writeBack }, full } = outward;
+    const far = this.#queuedOutside();
     for (let hart = 0; hart < clock.length; hart++) {
+      const owes = loadStore.queued[hart] > 0 && !loadStore.oldestRegion(hart).isTcdm;
       this.#finishAccesses(hart, now);
       loadStore.fresh = 0;
       offload.grantAll(hart, now);
@@ -247,9 +315,22 @@ export class ExactStretches {
       full[hart] = 0;
       const next = wake[hart] === Infinity ? now + underWay : wake[hart];
       clock[hart] = activity[hart] === running ? Math.max(now, next) : now;
+      // Who goes on without waiting for its accesses would have them for nothing, each time.
+      if (owes) clock[hart] += Math.floor(far * outsideCycles);
     }
     for (const memory of [this.#near, this.#far]) memory?.adopt();
     this.isOn = false;
+    this.#inStep = false;
+  }
+
+  /** Accesses to the outside memory that harts have queued. */
+  #queuedOutside(): number {
+    const { parts: { loadStore } } = this.#parts.outward, { queued } = loadStore;
+    let sum = 0;
+    for (let hart = 0; hart < queued.length; hart++) {
+      if (queued[hart] > 0 && !loadStore.oldestRegion(hart).isTcdm) sum += queued[hart];
+    }
+    return sum;
   }
 
   #finishAccesses(hart: number, now: number): void {

@@ -12,6 +12,7 @@ import { Contention } from "./contention.ts";
 import type { EngineParts, HartEngine } from "./engine.ts";
 import { ExactStretches } from "./exact_stretches.ts";
 import { stretchBits } from "./hot_code.ts";
+import { paceBits } from "./pace.ts";
 import { KeptReservations } from "./kept_reservations.ts";
 import { SlowPath } from "./slow_path.ts";
 import { LazyDevices } from "./lazy_devices.ts";
@@ -23,7 +24,7 @@ export interface FastOptions extends TierOptions {
   readonly quantum?: number;
   /**
    * How long code runs cycle by cycle before it is hot, in samples of 61 cycles; 0: never. By default it does where
-   * harts share something or there is an instruction cache.
+   * harts share something or there is an instruction cache, the longer the shorter the program is.
    */
   readonly closely?: number;
 }
@@ -31,8 +32,7 @@ export interface FastOptions extends TierOptions {
 const defaultQuantum = 1000,
   quantumOfOne = 2 ** 18,
   closeQuantum = 64,
-  quantumBesideDevices = 200,
-  defaultCloseness = 256;
+  quantumBesideDevices = 200;
 /** Paces that are kept at hand for a hart; a power of two. */
 const pacesKept = 8, noStretch = -1;
 /** From the last arrival at the barrier to the next instruction of all (snitch-cluster.md, 2.5). */
@@ -48,7 +48,9 @@ export class FastHarts implements HartEngine {
   /** Parts of cycles that each hart is behind. */
   readonly #behind: Float64Array;
   readonly #contention: Contention;
-  readonly #closeness: number;
+  /** Samples that make code hot, if that is fixed; whether anything runs cycle by cycle at all. */
+  readonly #closeness: number | undefined;
+  readonly #isClose: boolean;
   #exact: ExactStretches | undefined;
   /** Whether the last hart has come to the barrier. */
   #released = false;
@@ -75,14 +77,15 @@ export class FastHarts implements HartEngine {
   /** @throws {AttoflowError} if this machine cannot set the address space aside */
   constructor(target: Target, options: FastOptions = {}) {
     const harts = hartCount(target), { core } = target.harts;
-    this.#tiers = new Tiers(target, options);
+    this.#closeness = options.closely;
+    this.#isClose = (options.closely ?? (harts > 1 || core.instructionCache ? 1 : 0)) > 0;
+    this.#tiers = new Tiers(target, { ...options, leavesSpinning: this.#isClose });
     this.space = this.#tiers.space;
     this.#quantum = options.quantum ?? (harts === 1 ? quantumOfOne : defaultQuantum);
     const { longest } = this.#tiers;
     if (!(this.#quantum >= 1 && this.#quantum <= longest)) {
       throw new AttoflowError(`a quantum of ${this.#quantum} cycles is not between 1 and ${longest}`);
     }
-    this.#closeness = options.closely ?? (harts > 1 || core.instructionCache ? defaultCloseness : 0);
     this.#clock = new Float64Array(harts);
     this.#behind = new Float64Array(harts);
     this.#paceAt = new Int32Array(harts * pacesKept).fill(noStretch);
@@ -106,14 +109,17 @@ export class FastHarts implements HartEngine {
     this.#reservations = near ? [near, far] : [far];
     this.#slow = new SlowPath({ ...parts, near, far });
     this.#devices = new LazyDevices(parts.devices, parts.setCycle);
-    if (this.#closeness > 0) {
-      this.#exact = new ExactStretches(parts, near, far, this.#closeness, (pc) => {
-        const start = (pc >>> stretchBits << stretchBits) >>> 0;
-        this.#tiers.estimate(start, start + 2 ** stretchBits, (...cost) => parts.code.setEstimate(...cost));
+    if (this.#isClose) {
+      this.#exact = new ExactStretches(parts, near, far, this.#closeness, {
+        estimate: (pc) => {
+          const start = (pc >>> stretchBits << stretchBits) >>> 0;
+          this.#tiers.estimate(start, start + 2 ** stretchBits, (...cost) => parts.code.setEstimate(...cost));
+        },
+        isSpinning: (pc) => this.#tiers.isSpinning(pc),
       });
     }
     this.#tiers.attach({
-      isOpen: (pc) => !this.#exact || this.#exact.hot.isHot(pc),
+      isOpen: (pc) => !this.#exact || this.#exact.isOpen(pc),
       noteCode: (address) => parts.access.noteCode(address),
     });
   }
@@ -297,12 +303,13 @@ export class FastHarts implements HartEngine {
       clock = this.#clock,
       tiers = this.#tiers,
       { done } = tiers;
-    const stretch = pc[hart] >>> stretchBits, slot = hart * pacesKept + (stretch & (pacesKept - 1));
+    const stretch = pc[hart] >>> paceBits, slot = hart * pacesKept + (stretch & (pacesKept - 1));
     const pace = this.#paceAt[slot] === stretch ? this.#paces[slot] : this.#findPace(hart, stretch, slot);
     const left = this.#until - clock[hart], budget = pace === 0 || pace === 1 ? left : Math.ceil(left / pace);
     const why = tiers.run(hart, pc[hart], Math.min(budget, tiers.longest));
     pc[hart] = done.pc;
     retired[hart] += done.instructions;
+    this.#exact?.notice(hart, this.#from, done) && (this.#goesExact = true);
     if (pace === 1) clock[hart] += done.cycles;
     else if (pace === 0) {
       this.#contention.begin(hart, clock[hart]);
@@ -322,7 +329,9 @@ export class FastHarts implements HartEngine {
     if (!exact) return 0;
     const pc = this.#parts.state.pc[hart], { pace } = exact;
     const known = pace.of(hart, pc, this.#harts, this.#isWide);
-    if (pace.isWanted(pc, this.#harts, this.#isWide) && exact.look(this.#from)) this.#goesExact = true;
+    if (pace.isWanted(pc, this.#harts, this.#isWide) && exact.look(this.#from, "unknown")) {
+      this.#goesExact = true;
+    }
     if (known === undefined) return 0;
     this.#paceAt[slot] = stretch;
     return this.#paces[slot] = known;

@@ -34,6 +34,8 @@ export interface TierOptions {
   readonly patience?: number;
   /** Where translated code is kept between runs. */
   readonly cache?: Cache;
+  /** Whether harts that wait for what others write are left to somebody else. */
+  readonly leavesSpinning?: boolean;
 }
 
 /** What the tiers ask of the SoC around them. */
@@ -96,6 +98,8 @@ export class Tiers {
   #codeName: string | undefined;
   /** Regions translated and blocks read when they were last kept. */
   #saved = { regions: 0, blocks: 0 };
+  /** Addresses that were asked for, and whether harts there wait for others. */
+  readonly #spinning = new Map<number, boolean>();
   #surroundings!: TierSurroundings;
 
   /** @throws {AttoflowError} if this machine cannot set the address space aside */
@@ -137,7 +141,7 @@ export class Tiers {
     if (stamp !== undefined) {
       this.#cache = options.cache;
       const key = new WordHash();
-      key.addText(JSON.stringify([stamp, this.#layout, parameters]));
+      key.addText(JSON.stringify([stamp, this.#layout, parameters, options.leavesSpinning ?? false]));
       this.#key = key.text;
     }
     const interpreter = new WebAssembly.Module(this.#interpreter());
@@ -211,7 +215,9 @@ export class Tiers {
 
   /** Memory has been written by somebody else than the tiers. */
   invalidate(address: number, bytes: number): void {
-    if (this.#store.isGuarded(address, bytes)) this.#translator.drop(address, bytes);
+    if (!this.#store.isGuarded(address, bytes)) return;
+    this.#translator.drop(address, bytes);
+    this.#spinning.clear();
   }
 
   /** Writes to a word are for the slow path from now on. */
@@ -227,6 +233,15 @@ export class Tiers {
   /** Cycles of the steps of the block at an address; undefined if there is none. */
   costs(pc: number): readonly number[] | undefined {
     return this.#store.get(pc >>> 0)?.costs.cycles;
+  }
+
+  /** Whether a hart at an address waits there for what others write. */
+  isSpinning(pc: number): boolean {
+    const known = this.#spinning.get(pc);
+    if (known !== undefined) return known;
+    const spinning = this.#store.isSpinning(pc >>> 0);
+    this.#spinning.set(pc, spinning);
+    return spinning;
   }
 
   /**

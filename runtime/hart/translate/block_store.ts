@@ -7,6 +7,7 @@ import { type CostParameters, type Costs, costsOf } from "./cost.ts";
 import { type KeptBlock, KeptBlocks, type Origin } from "./kept_blocks.ts";
 import { header, type Layout, lineBits, pageBytes, stepRecord, type Window } from "./layout.ts";
 import { joinSpans, type Span, touches } from "./spans.ts";
+import { isSpinning } from "./spin.ts";
 
 /** A block with what its steps cost. */
 export interface ReadBlock {
@@ -176,6 +177,11 @@ export class BlockStore {
   read(start: number): ReadBlock {
     const block = readBlock(start, this.#source);
     return { block, costs: costsOf(block, this.#parameters, this.#source, this.#any) };
+  }
+
+  /** Whether a hart at an address waits there for what others write. */
+  isSpinning(pc: number): boolean {
+    return isSpinning(pc, this.#source);
   }
 
   /** Keeps blocks of an earlier run in readiness. */

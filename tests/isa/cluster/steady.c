@@ -42,6 +42,41 @@ static ONE_OF void outside_loads(uint32_t hart) {
   for (int i = 0; i < 3000; i++) (void)in_l2[0], (void)in_l2[hart], (void)in_l2[9], (void)in_l2[10];
 }
 
+static ONE_OF void outside_stores(uint32_t hart) {
+  for (int i = 0; i < 3000; i++) in_l2[hart] = i;
+}
+
+/* The same code at one pace in L1, then at another in L2. */
+static NOINLINE void fill(volatile uint32_t *place, int rounds) {
+  for (int i = 0; i < rounds; i++) place[0] = i;
+}
+
+static ONE_OF void here_and_there(uint32_t hart) {
+  fill((volatile uint32_t *)TCDM + 2 * hart, 12000);
+  fill(in_l2 + hart, 3000);
+}
+
+/* Harts that wait for each other by reading memory. */
+static ONE_OF void lock(uint32_t hart) {
+  volatile uint32_t *const taken = (volatile uint32_t *)TCDM, *const counter = taken + 1;
+  (void)hart;
+  for (int i = 0; i < 500; i++) {
+    while (__atomic_exchange_n(taken, 1, __ATOMIC_ACQUIRE)) {
+    }
+    ++*counter;
+    __atomic_store_n(taken, 0, __ATOMIC_RELEASE);
+  }
+}
+
+static ONE_OF void in_turns(uint32_t hart) {
+  volatile uint32_t *const turn = (volatile uint32_t *)TCDM;
+  for (int i = 0; i < 1000; i++) {
+    while (*turn % WORKERS != hart) {
+    }
+    ++*turn;
+  }
+}
+
 /* Twenty lines of code and more, one jump in each: more than the L0 holds. */
 static ONE_OF void far_jumps(uint32_t hart) {
   (void)hart;
