@@ -51,6 +51,7 @@ export class FastHarts implements HartEngine {
   /** Samples that make code hot, if that is fixed; whether anything runs cycle by cycle at all. */
   readonly #closeness: number | undefined;
   readonly #isClose: boolean;
+  readonly #hasCaches: boolean;
   #exact: ExactStretches | undefined;
   /** Whether the last hart has come to the barrier. */
   #released = false;
@@ -78,7 +79,8 @@ export class FastHarts implements HartEngine {
   constructor(target: Target, options: FastOptions = {}) {
     const harts = hartCount(target), { core } = target.harts;
     this.#closeness = options.closely;
-    this.#isClose = (options.closely ?? (harts > 1 || core.instructionCache ? 1 : 0)) > 0;
+    this.#hasCaches = core.instructionCache !== undefined;
+    this.#isClose = (options.closely ?? (harts > 1 || this.#hasCaches ? 1 : 0)) > 0;
     this.#tiers = new Tiers(target, { ...options, leavesSpinning: this.#isClose });
     this.space = this.#tiers.space;
     this.#quantum = options.quantum ?? (harts === 1 ? quantumOfOne : defaultQuantum);
@@ -107,13 +109,14 @@ export class FastHarts implements HartEngine {
     const near = parts.near && new KeptReservations(parts.near, parts.nearRegion!);
     const far = new KeptReservations(parts.far, parts.farRegion);
     this.#reservations = near ? [near, far] : [far];
-    this.#slow = new SlowPath({ ...parts, near, far });
+    this.#slow = new SlowPath({ ...parts, near, far }, this.#hasCaches);
     this.#devices = new LazyDevices(parts.devices, parts.setCycle);
     if (this.#isClose) {
       this.#exact = new ExactStretches(parts, near, far, this.#closeness, {
         estimate: (pc) => {
           const start = (pc >>> stretchBits << stretchBits) >>> 0;
-          this.#tiers.estimate(start, start + 2 ** stretchBits, (...cost) => parts.code.setEstimate(...cost));
+          const note = parts.code.setEstimate.bind(parts.code);
+          this.#tiers.estimate(start, start + 2 ** stretchBits, this.#slow.refetch, note);
         },
         isSpinning: (pc) => this.#tiers.isSpinning(pc),
       });

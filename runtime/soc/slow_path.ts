@@ -15,8 +15,8 @@ import type { Region } from "./memory_map.ts";
 
 /** Cycles of a fetch that goes past the caches: from the TCDM, and from the boot ROM (section 4). */
 const fetchCycles: Partial<Record<Region["kind"], number>> = { tcdm: 8, rom: 13 };
-/** FENCE.I until the next instruction has been fetched again (section 4). */
-const fenceInstructionCycles = 77;
+/** FENCE.I until the next instruction has been fetched again, where there are caches to be emptied (section 4). */
+const refetchCycles = 77;
 /** Use latencies: of an Xdma result, and of what comes from the TCDM, a device in the cluster, the outside. */
 const transferLatency = 4, nearLatency = 4, registerLatency = 8, farLatency = 11;
 
@@ -38,12 +38,18 @@ export interface SlowPathParts {
 export class SlowPath {
   /** Whether the last instruction was one at which a hart waits for others. */
   parked = false;
+  /** Cycles of FENCE.I. */
+  readonly refetch: number;
   readonly #parts: SlowPathParts;
   /** Where the last access went. */
   #region: Region | undefined;
 
-  constructor(parts: SlowPathParts) {
+  /**
+   * @param hasCaches whether instructions come from caches
+   */
+  constructor(parts: SlowPathParts, hasCaches: boolean) {
     this.#parts = parts;
+    this.refetch = hasCaches ? refetchCycles : 1;
   }
 
   /** Index of the record of the instruction at an address, or -1 if there is nothing to fetch from. */
@@ -116,7 +122,7 @@ export class SlowPath {
       if (outcome === flushed || isFenceInstruction[index]) {
         counters[hart] = next;
         retired[hart]++;
-        return fenceInstructionCycles;
+        return this.refetch;
       }
     }
     counters[hart] = next;

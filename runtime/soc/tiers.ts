@@ -67,6 +67,7 @@ export interface Stretch {
   outside: number;
 }
 
+const fenceInstruction = 0x0000_100f;
 const recordWords = hartRecord.bytes / 4;
 const counterWord = hartRecord.counter / 4, pcWord = hartRecord.pc / 4, poorWord = hartRecord.poor / 4;
 
@@ -247,9 +248,15 @@ export class Tiers {
   /**
    * What the words of a span cost on the tiers.
    *
+   * @param refetch cycles of FENCE.I, which the slow path executes
    * @param note is told of each word: cycles, and cycles more where an access or a division takes longer
    */
-  estimate(start: number, end: number, note: (pc: number, cycles: number, extra: number) => void): void {
+  estimate(
+    start: number,
+    end: number,
+    refetch: number,
+    note: (pc: number, cycles: number, extra: number) => void,
+  ): void {
     for (let pc = start; pc < end;) {
       const { block: { steps }, costs } = this.#store.read(pc);
       for (const [i, step] of steps.entries()) {
@@ -257,7 +264,10 @@ export class Tiers {
         if (step.pc < end) note(step.pc, costs.cycles[i], extra);
       }
       // Behind them is something for the slow path, or another block.
-      pc += 4 * Math.max(1, steps.length);
+      pc += 4 * steps.length;
+      if (steps.length > 0) continue;
+      if (this.#store.fetch(pc) === fenceInstruction) note(pc, refetch, 0);
+      pc += 4;
     }
   }
 

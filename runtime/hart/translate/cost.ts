@@ -36,6 +36,8 @@ export interface Costs {
 
 /** How far delays reach into what follows, and the longest loop that is walked round; in instructions. */
 const lookAhead = 8, longestLoop = 64;
+/** Instructions of a loop after which queues are as full as they get. */
+const settled = 48;
 /** Least use latency of a division. */
 const quickDivision = 4;
 /** Penalties and slacks fit a byte. */
@@ -128,11 +130,18 @@ function loopCosts(
   parameters: CostParameters,
   memory: MemoryClass,
 ): number[] {
-  const rounds = issueTimes([...body, ...body, ...body], memory, parameters);
+  const count = Math.max(4, Math.ceil(settled / body.length));
+  const rounds = issueTimes(Array.from({ length: count }, () => body).flat(), memory, parameters);
   const times = issueTimes(run, memory, parameters);
+  // Rounds may come in pairs, a longer and a shorter one: each step takes what it does in two of them on average.
+  const first = (count - 3) * body.length, second = first + body.length;
+  const until = Array.from(
+    { length: body.length + 1 },
+    (_, k) => Math.round((rounds[first + k] - rounds[first] + rounds[second + k] - rounds[second]) / 2),
+  );
   return run.map(({ pc }, i) => {
-    const k = (pc - body[0].pc) / 4 + body.length;
-    return pc >= body[0].pc ? rounds[k + 1] - rounds[k] : times[i + 1] - times[i];
+    const k = (pc - body[0].pc) / 4;
+    return k >= 0 ? until[k + 1] - until[k] : times[i + 1] - times[i];
   });
 }
 
