@@ -13,6 +13,10 @@ const word = z.union([
 
 const size = word.refine((bytes) => bytes > 0, "must be greater than 0");
 const count = z.number().int().min(0);
+const powerOfTwo = z.number().int().refine(
+  (value) => Number.isInteger(Math.log2(value)),
+  "must be a power of two",
+);
 const identifier = z.string().regex(/^[a-z][a-z0-9_-]*$/, "lower-case letters, digits, _ and -");
 
 /** What a memory is for. The planner puts tensors in `l1` and `l2`; `zero` reads as zeros; `rom` boots. */
@@ -56,9 +60,12 @@ const core = z.strictObject({
   multiplier: z.enum(["shared", "private"]).default("shared"),
   instructionCache: z.strictObject({
     l0Lines: z.number().int().min(1).default(8),
-    lineBytes: z.number().int().min(16).default(64),
+    lineBytes: powerOfTwo.min(16).default(64),
     l1Bytes: z.number().int().min(64).default(8192),
     l1Ways: z.number().int().min(1).default(2),
+  }).refine(({ l1Bytes, lineBytes, l1Ways }) => l1Bytes % (lineBytes * l1Ways) === 0, {
+    path: ["l1Bytes"],
+    message: "must be a multiple of a line in each way",
   }).optional(),
 });
 

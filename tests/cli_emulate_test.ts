@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { x } from "./isa/assembler.ts";
 import { writeElf } from "./isa/elf_writer.ts";
-import { assertRefused, cli, inFolder } from "./cli.ts";
+import { assertRefused, cli, inFolder, namesIn } from "./cli.ts";
 import { printingProgram as hello, programBase as base, smallProgram as program } from "./small_program.ts";
 
 async function withFile(bytes: Uint8Array, work: (folder: string) => Promise<void>) {
@@ -75,6 +75,18 @@ Deno.test("files that are no program for the target are refused", () =>
     });
     await Deno.writeFile(join(folder, "elsewhere.elf"), elsewhere);
     assertRefused(await cli(["emulate", "elsewhere.elf"], folder), 2, /0x40000000/, /memory of snitch-ita/);
+  }));
+
+Deno.test("a cache that is no folder is refused, a folder is made", () =>
+  withFile(hello("once", 0), async (folder) => {
+    const fast = ["emulate", "p.elf", "--testbench", "--timing", "fast", "--cache"];
+    assertRefused(
+      await cli([...fast, "p.elf"], folder),
+      2,
+      /p\.elf: nothing can be kept there: it is no folder/,
+    );
+    assert.equal((await cli([...fast, "a/b"], folder)).status, 0);
+    assert.ok((await namesIn(join(folder, "a", "b"))).length > 0);
   }));
 
 Deno.test("conformance isa names what failed and counts", () =>

@@ -94,6 +94,11 @@ Deno.test("a program that never ends meets the limit", () => {
   assert.equal(build(op("jal", { rd: zero, imm: 0 })).run({ maxCycles: 100 }).reason, "limit");
 });
 
+Deno.test("who meets the limit is a hart that runs, not one that waits for it", () => {
+  const { paragraph } = faultOf([...onlyHart(3, op("jal", { rd: zero, imm: 0 })), ...barrier, ...hang]);
+  assert.match(paragraph, /^hart 3, .* still running after 100000 cycles: hart 0 in barrier/);
+});
+
 Deno.test("DMA to and from nowhere is a fault of the hart that asked for it", () => {
   const from = (source: number, destination: number) =>
     faultOf([

@@ -13,7 +13,7 @@ import { LoadStoreUnits } from "../hart/load_store.ts";
 import { OffloadUnits } from "../hart/offload.ts";
 import type { HartEnvironment } from "../hart/outward.ts";
 import { Pipeline } from "../hart/pipeline.ts";
-import { HartState } from "../hart/state.ts";
+import { HartState, running } from "../hart/state.ts";
 import { WriteBack } from "../hart/write_back.ts";
 import { describeAddress } from "../image/symbols.ts";
 import type { Image } from "../image/types.ts";
@@ -323,7 +323,8 @@ export class Soc {
       return { reason: "write", address: this.#stop, cycle };
     }
     if (options.limitIsFault && this.#stop === undefined) {
-      this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, 0);
+      const runs = this.#state.activity.indexOf(running);
+      this.#fail(`is still running after ${cycle} cycles: ${this.describe()}`, Math.max(0, runs));
     }
     return { reason: "limit", cycle };
   }

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { AttoflowError } from "../../targets/errors.ts";
 import type { Target } from "../../targets/schema.ts";
+import { displayName } from "../host/names.ts";
 import { engineFor, type Timing } from "../host/timing.ts";
 import { readElf } from "../image/elf.ts";
 import { Soc } from "../soc/soc.ts";
@@ -183,7 +184,7 @@ export function compareConsole(
     if (columns?.readByAPerson && !measured) {
       if (line === other) continue;
       if (!exemptLines.some((pattern) => pattern.test(line))) {
-        problems.push(`prints "${other}", not "${line}"`);
+        problems.push(prints(other, line));
       }
       continue;
     }
@@ -196,9 +197,14 @@ export function compareConsole(
       figures.push({ program, row: line, column, expected: Number(cell), actual: Number(found[column]) });
       return true;
     });
-    if (!same) problems.push(`prints "${other}", not "${line}"`);
+    if (!same) problems.push(prints(other, line));
   }
   return { figures, problems };
+}
+
+/** Lines may come from anybody's file. */
+function prints(actual: string, expected: string): string {
+  return `prints "${displayName(actual)}", not "${displayName(expected)}"`;
 }
 
 function cycleColumns(cells: string[], columns: Partial<Columns> | undefined): number[] {

@@ -43,13 +43,19 @@ export interface MachineTiming {
   readonly cache?: string | false;
 }
 
-/** What the options ask for. Throws {@link AttoflowError} if they contradict each other. */
+/** What the options ask for. Throws {@link AttoflowError} if they contradict each other, or the cache is no folder. */
 export function machineTiming(
   { timing, cache, noCache }: { readonly timing: Timing; readonly cache?: string; readonly noCache: boolean },
 ): MachineTiming {
   if (noCache && cache !== undefined) {
     throw new AttoflowError("--cache and --no-cache contradict each other", {
       hint: "Use one or the other.",
+    });
+  }
+  if (cache !== undefined && isNoFolder(cache)) {
+    throw new AttoflowError("nothing can be kept there: it is no folder", {
+      where: cache,
+      hint: "Name a folder with --cache, which is made if there is none, or leave it out.",
     });
   }
   return { timing, ...(noCache ? { cache: false } : cache !== undefined ? { cache } : {}) };
@@ -68,4 +74,13 @@ export function refuseUnderFast(timing: Timing, asked: readonly string[]): void 
     `${asked.join(" and ")} ${verb} the harts cycle by cycle, and fast timing runs them in long stretches`,
     { hint: `Leave out --timing fast, or ${them}.` },
   );
+}
+
+/** Whether there is something at a path that is no folder. */
+function isNoFolder(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
 }
