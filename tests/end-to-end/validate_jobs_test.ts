@@ -117,7 +117,12 @@ Deno.test("validate on machines side by side", (test) =>
         bytes.fill(0x55, bytes.length >> 1);
         await Deno.writeFile(join(folder, "mine", name), bytes);
       }
-      for (const place of ["mine", "/proc/none", "small.onnx"]) {
+      assertRefused(
+        await validate(folder, "--timing", "fast", "--cache", "small.onnx"),
+        2,
+        /it is no folder/,
+      );
+      for (const place of ["mine", "/proc/none"]) {
         assert.deepEqual(await validate(folder, "--timing", "fast", "--cache", place), plain, place);
       }
       assert.equal((await validate(folder, "--timing", "exact")).status, 0);
