@@ -19,18 +19,22 @@ const closeness = [[2 ** 20, 2 ** 15], [2 ** 22, 2 ** 13], [2 ** 24, 2 ** 11], [
 /** Times that the tiers stop in front of cold code before that alone makes it hot. */
 const arrivals = 64;
 /**
- * Cycles for which harts are looked at that have met or woken or have not been looked at for long, be their code hot
- * or not: if they keep the pace that is known of them, and if they do not.
+ * How long harts are looked at that have met or woken, do something else, or have not been looked at for long, be their
+ * code hot or not: cycles at least, the part of the credit, and how many times that if they do not keep the pace that
+ * was known of them.
  */
 const shortestLook = 1024, lookForCredit = 1 / 64, longer = 4;
 /** Cycles until queues are as full as they usually are, when the pipelines go on. */
 const settling = 5 * samplePeriod;
 /** Part of the pace by which harts may be off it. */
 const tolerance = 0.04;
-/** While harts keep their pace, ever fewer of their meetings are looked at: 1 in 2 to the power of this at least. */
-const calmest = 7;
-/** Cycles of such looks at first, and cycles on the tiers that earn one more. */
-const firstCredit = 2 ** 20, cyclesForCredit = 2048;
+/**
+ * Where little of the credit is left, ever fewer meetings of harts are looked at that keep their pace: 1 in 2 to the power
+ * of this at least.
+ */
+const calmest = 7, little = 1 / 16;
+/** The credit: cycles of such looks at first, and cycles on the tiers that earn one more. */
+const firstCredit = 2 ** 21, cyclesForCredit = 2048;
 /** Cycles on the tiers after which one looks how harts are doing, at first and in the end. */
 const firstUnseen = 2 ** 17, longestUnseen = 2 ** 24;
 /** Instructions of a stretch that tells how often the outside memory is reached; how often, where nothing is known. */
@@ -125,6 +129,11 @@ export class ExactStretches {
     this.#wasAt = new Int32Array(count);
   }
 
+  /** The tiers go on: from here on harts are no longer where they would be to the cycle. */
+  loseStep(): void {
+    this.#inStep = false;
+  }
+
   /** The tiers have run for some cycles. Returns whether it is time to look again how the harts are doing. */
   earn(now: number, cycles: number): boolean {
     this.#credit = Math.min(firstCredit, this.#credit + cycles / cyclesForCredit);
@@ -134,13 +143,18 @@ export class ExactStretches {
     return this.look(now, "later");
   }
 
-  /** Harts have met, or one has woken: what they do next they do together, or in another order than before. */
-  meet(now: number): boolean {
+  /**
+   * What harts do next they do together, or in another order than before.
+   *
+   * @param all whether all have met; else one has woken
+   * @returns whether that should be looked at
+   */
+  meet(now: number, all: boolean): boolean {
     this.#meetings = this.#parts.outward.meetings;
-    this.#inStep = true;
+    if (all) this.#inStep = true;
     this.pace.forgetHarts();
     this.#seldom = firstUnseen;
-    if (this.#credit < firstCredit / 16 && this.#passed < 2 ** this.#calm - 1) {
+    if (this.#credit < firstCredit * little && this.#passed < 2 ** this.#calm - 1) {
       this.#passed++;
       return false;
     }
@@ -151,7 +165,8 @@ export class ExactStretches {
   /**
    * What harts do next should be looked at.
    *
-   * @param why they have met, they do something else than before, a place has come up of which nothing is known, or it was long ago
+   * @param why they have met, they do something else than before, a place has come up of which nothing is known, or
+   *   the last look was long ago
    * @returns whether it can be
    */
   look(now: number, why: "met" | "other" | "unknown" | "later"): boolean {
@@ -250,7 +265,7 @@ export class ExactStretches {
     if (now < this.#nextSample) return false;
     const { activity, pc } = this.#parts.state;
     const together = this.#meetings !== this.#parts.outward.meetings;
-    if (together) this.meet(now);
+    if (together) this.meet(now, true);
     // Before that some harts were ahead, and left what they share to the others.
     const areTogether = this.#lastSample >= this.#togetherFrom + this.#settling;
     const busy = this.running(), wide = this.isWide();
@@ -320,7 +335,6 @@ export class ExactStretches {
     }
     for (const memory of [this.#near, this.#far]) memory?.adopt();
     this.isOn = false;
-    this.#inStep = false;
   }
 
   /** Accesses to the outside memory that harts have queued. */

@@ -156,7 +156,7 @@ export class FastHarts implements HartEngine {
   interruptChanged(hart: number, cycle: number): void {
     const { state: { activity }, control, exact } = this.#parts;
     const wakes = activity[hart] === waitingForInterrupt && control.wakes(hart);
-    if (wakes && this.#exact?.meet(cycle)) this.#goesExact = true;
+    if (wakes && this.#exact?.meet(cycle, false)) this.#goesExact = true;
     if (this.#exact?.isOn) return exact.interruptChanged(hart, cycle);
     if (!wakes) return;
     activity[hart] = running;
@@ -342,6 +342,7 @@ export class FastHarts implements HartEngine {
 
   /** Sees what runs beside each hart in this quantum, on which its pace depends. */
   #lookAround(exact: ExactStretches): void {
+    exact.loseStep();
     const harts = exact.running(), isWide = exact.isWide();
     if (harts === this.#harts && isWide === this.#isWide) return;
     this.#harts = harts;
@@ -398,6 +399,6 @@ export class FastHarts implements HartEngine {
     clock.fill(Math.max(...clock) - 1 + barrierCycles);
     this.#released = false;
     this.#closely = closeQuantum;
-    if (this.#exact?.meet(clock[0])) this.#goesExact = true;
+    if (this.#exact?.meet(clock[0], true)) this.#goesExact = true;
   }
 }
