@@ -180,6 +180,6 @@ for (const [target, closely] of [[virt, 0], [cluster, 0], [cluster, 3]] as const
         }
       }
     }
-    assert(reused > 10 && reusedBlocks > 500 && dropped > 10, `${reused}, ${reusedBlocks}, ${dropped}`);
+    assert(reused > 10 && reusedBlocks > 100 && dropped > 10, `${reused}, ${reusedBlocks}, ${dropped}`);
   });
 }
