@@ -40,6 +40,23 @@ Deno.test("a flag, a lock and a turn are waited for", () => {
   assert.deepEqual(turn, [true, true, true, false]);
 });
 
+Deno.test("who runs into such a loop waits as who is in it, who runs on into another block does not", () => {
+  const before = spins((code) => {
+    code.emit("addi", { rd: x.t1, rs1: x.t1, imm: 1 });
+    const head = code.label();
+    code.emit("lw", { rd: x.t0, rs1: x.a0 });
+    code.branch("bne", { rs1: x.t0 }, head);
+  });
+  assert.deepEqual(before, [true, true, true, false]);
+  const across = spins((code) => {
+    while (code.here < codeBase + 124) code.emit("addi");
+    const head = code.label();
+    code.emit("lw", { rd: x.t0, rs1: x.a0 });
+    code.branch("bne", { rs1: x.t0 }, head);
+  });
+  assert.deepEqual(across.slice(30), [false, false, true, false]);
+});
+
 Deno.test("loops that work do not wait, whatever they read", () => {
   const loops: ((code: Assembler, start: Label) => void)[] = [
     // To the end of a string.

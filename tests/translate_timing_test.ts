@@ -9,6 +9,7 @@ import { FastHarts } from "../runtime/soc/fast_harts.ts";
 import { Soc } from "../runtime/soc/soc.ts";
 import { findCompiler } from "./isa/compiler.ts";
 import { sharedPath } from "./shared.ts";
+import { cluster, codeBase, exit, image, li, op, registers, virt } from "./soc_program.ts";
 import { architectural, run, type Trial } from "./translate_harness.ts";
 
 Deno.test("fast timing: programs measured on the RTL, within the limits and far better on the whole", async () => {
@@ -35,6 +36,7 @@ const loops: [name: string, harts: number, tolerance: number][] = [
   ["lock", 8, 0.05],
   ["in_turns", 2, 0.05],
   ["in_turns", 8, 0.05],
+  ["no_wait", 8, 0.08],
   ["far_jumps", 1, 0.03],
   ["far_jumps", 8, 0.06],
   ["calls", 1, 0.06],
@@ -54,11 +56,47 @@ Deno.test("fast timing keeps the pace of long runs", async (test) => {
       // By itself, so little would be over before anything is hot.
       const closely = 256, exact = run(trial, "exact");
       const fast = run(trial, { closely }), interpreted = run(trial, { translate: false, closely });
+      const early = run(trial, { patience: 50, closely });
       assert.equal(exact.end, 0);
       assert.deepEqual(architectural(interpreted), architectural(fast));
+      assert.deepEqual(architectural(early), architectural(fast));
       const off = Math.abs(fast.cycle / exact.cycle - 1);
       assert(off <= tolerance, `${fast.cycle} cycles, exactly ${exact.cycle}`);
     });
+  }
+});
+
+Deno.test("fast timing: a run of one hart in pieces is the same, whether or not it begins cycle by cycle", () => {
+  const { t0, t1, t2, a0 } = registers;
+  const rounds = (words: number[]) => [
+    ...li(t1, 20_000),
+    ...words,
+    ...op("addi", { rd: t1, rs1: t1, imm: -1 }),
+    ...op("bne", { rs1: t1, imm: -4 * (words.length + 1) }),
+  ];
+  const load = op("lw", { rd: t2, rs1: t0 }), store = op("sw", { rs1: t0, rs2: t2 });
+  const words = [
+    ...li(t0, codeBase + 0x2000),
+    ...rounds([...load, ...op("mul", { rd: a0, rs1: t2, rs2: t2 }), ...store]),
+    ...rounds(op("divu", { rd: a0, rs1: t1, rs2: t2 })),
+    ...rounds([...load, ...load, ...store, ...store]),
+    ...li(a0, 0),
+    ...exit,
+  ];
+  const { instructionCache } = cluster.harts.core;
+  const cached = { ...virt, harts: { ...virt.harts, core: { ...virt.harts.core, instructionCache } } };
+  for (
+    const [target, closely] of [[virt, undefined], [virt, 16], [cached, undefined], [cached, 16]] as const
+  ) {
+    const ends = [Infinity, 65536, 1003, 97].map((piece) => {
+      const soc = new Soc(target, { engine: new FastHarts(target, { closely }) });
+      soc.load(image(words));
+      let result = soc.run({ maxCycles: piece });
+      while (result.reason === "limit") result = soc.run({ maxCycles: piece });
+      return [result.exitCode, soc.cycle, soc.statistics()[0].instructions];
+    });
+    for (const end of ends) assert.deepEqual(end, ends[0]);
+    assert.equal(ends[0][0], 0);
   }
 });
 

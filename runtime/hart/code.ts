@@ -103,11 +103,11 @@ export class CodeCache {
   }
 
   /**
-   * Says what a word of a page with decoded words is estimated to cost: cycles, and cycles more that an access costs
-   * which leaves the cluster, or that a division's result may take longer without holding anything up.
+   * Says what a word is estimated to cost: cycles, and cycles more that an access costs which leaves the cluster, or that
+   * a division's result may take longer without holding anything up.
    */
   setEstimate(pc: number, cycles: number, extra: number): void {
-    if (this.slots[pc >>> pageBits] === 0) return;
+    if (this.slots[pc >>> pageBits] === 0) this.#take(pc >>> pageBits);
     this.estimates[this.#at(pc) >>> 2] = Math.min(cycles, 255) | Math.min(extra, 255) << 8;
   }
 

@@ -196,8 +196,9 @@ export class FastHarts implements HartEngine {
     this.#from = now;
     if (this.#exact) this.#lookAround(this.#exact);
     this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
-    // Quanta of several harts stay whole, so that a run in pieces is the same as one in one piece.
-    if (count === 1) this.#until = Math.min(this.#until, end);
+    // Quanta stay whole, so that a run in pieces is the same as one in one piece: where one ends decides what others keep
+    // a hart waiting, and when the pipelines go on. One hart alone has neither.
+    if (count === 1 && !this.#exact) this.#until = Math.min(this.#until, end);
     for (let again = true; again;) {
       for (let hart = 0; hart < count; hart++) {
         if (!this.#isDue(hart)) continue;

@@ -12,6 +12,8 @@ const attempts = 4;
 const trust = 2048;
 /** Cycles of a look that makes all others before it forgotten. */
 const long = 8192;
+/** No code is held up more than that: who shows it was seen while it did next to nothing. */
+const slowest = 64;
 /** Cycles without which nothing is known of a place. */
 const enough = 256;
 
@@ -161,7 +163,8 @@ function add(sum: Taken, { exact, estimated }: Taken): void {
 function paceOf(shown: Readonly<Taken>, before: Readonly<Taken>): number | undefined {
   const { exact, estimated } = shown;
   if (exact < enough || estimated === 0) return undefined;
-  return before.estimated === 0
+  const pace = before.estimated === 0
     ? exact / estimated
     : (exact + trust) / (estimated + trust * before.estimated / before.exact);
+  return Math.min(pace, slowest);
 }

@@ -7,13 +7,16 @@ import { accesses, readBlock, type Step, type StepSource } from "./block.ts";
 const longest = 16;
 
 /**
- * Whether a hart at an address is in a loop that reads the same places again and again until it finds something else.
+ * Whether the block at an address ends a loop that reads the same places again and again until it finds something else.
+ * That depends on where the block ends and not on where it begins: the tiers may begin to ask anywhere in it.
  *
  * @param source the code around the address
  */
 export function isSpinning(pc: number, source: StepSource): boolean {
-  const { target, end, ending } = readBlock(pc, source, longest);
-  if (ending !== "branch" || target === undefined || target > pc || end - target > 4 * longest) return false;
+  const { target, end, ending } = readBlock(pc, source);
+  if (ending !== "branch" || target === undefined || target >= end || end - target > 4 * longest) {
+    return false;
+  }
   const body = readBlock(target, source, longest);
   return body.end === end && body.ending === "branch" && waits(body.steps);
 }

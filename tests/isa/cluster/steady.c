@@ -77,6 +77,23 @@ static ONE_OF void in_turns(uint32_t hart) {
   }
 }
 
+/* A loop that waits, entered past other instructions, with what it waits for in L1, later in L2: there at once. */
+static NOINLINE uint32_t await_zero(volatile uint32_t *place, uint32_t n) {
+  uint32_t found;
+  __asm__ volatile("addi %0, %1, 3\n xor %0, %0, %1\n1: lw %0, 0(%2)\n bnez %0, 1b"
+                   : "=&r"(found)
+                   : "r"(n), "r"(place));
+  return found + n;
+}
+
+static ONE_OF void no_wait(uint32_t hart) {
+  volatile uint32_t *const here = (volatile uint32_t *)TCDM + 2 * hart;
+  *here = 0;
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < 6000; i++) sum += await_zero(i >= 3000 && i / 500 % 2 ? in_l2 + hart : here, i);
+  __asm__ volatile("" ::"r"(sum));
+}
+
 /* Twenty lines of code and more, one jump in each: more than the L0 holds. */
 static ONE_OF void far_jumps(uint32_t hart) {
   (void)hart;
