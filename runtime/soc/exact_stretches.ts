@@ -34,7 +34,7 @@ const tolerance = 0.04;
  */
 const calmest = 7, little = 1 / 16;
 /** The credit: cycles of such looks at first, and cycles on the tiers that earn one more. */
-const firstCredit = 2 ** 21, cyclesForCredit = 2048;
+const firstCredit = 2 ** 21, cyclesForCredit = 3072;
 /** Cycles on the tiers after which one looks how harts are doing, at first and in the end. */
 const firstUnseen = 2 ** 17, longestUnseen = 2 ** 24;
 /** Instructions of a stretch that tells how often the outside memory is reached; how often, where nothing is known. */
