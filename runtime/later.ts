@@ -1,5 +1,5 @@
-// Modules that are loaded when they are wanted. What is written in an `import`, Deno reads when it starts, with all that
-// it imports in turn, whether it is ever asked for or not; what is only named as text it does not.
+// Modules that are loaded when they are wanted. What is written in an `import`, Deno reads when it starts, with all
+// that it imports in turn, whether it is ever asked for or not; what is only named as text it does not.
 
 /**
  * Loads a module.

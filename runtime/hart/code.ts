@@ -103,8 +103,8 @@ export class CodeCache {
   }
 
   /**
-   * Says what a word is estimated to cost: cycles, and cycles more that an access costs which leaves the cluster, or that
-   * a division's result may take longer without holding anything up.
+   * Says what a word is estimated to cost: cycles, and cycles more that an access costs which leaves the cluster, or
+   * that a division's result may take longer without holding anything up.
    */
   setEstimate(pc: number, cycles: number, extra: number): void {
     if (this.slots[pc >>> pageBits] === 0) this.#take(pc >>> pageBits);

@@ -5,7 +5,11 @@ import type { Target } from "../../targets/schema.ts";
 import type { FinishedJob, SocObserver } from "../soc/observer.ts";
 import { Soc, type SocOptions } from "../soc/soc.ts";
 
-/** A SoC with every device that the target names; `job` is told of what ITA has finished. Throws {@link AttoflowError} if the emulator cannot serve it. */
+/**
+ * A SoC with every device that the target names; `job` is told of what ITA has finished.
+ *
+ * @throws {AttoflowError} if the emulator cannot serve it
+ */
 export function buildSoc(
   target: Target,
   { job, ...options }: Omit<SocOptions, "accelerator"> & Pick<SocObserver, "job"> = {},

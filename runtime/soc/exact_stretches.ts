@@ -29,8 +29,8 @@ const settling = 5 * samplePeriod;
 /** Part of the pace by which harts may be off it. */
 const tolerance = 0.04;
 /**
- * Where little of the credit is left, ever fewer meetings of harts are looked at that keep their pace: 1 in 2 to the power
- * of this at least.
+ * Where little of the credit is left, ever fewer meetings of harts are looked at that keep their pace: 1 in 2 to the
+ * power of this at least.
  */
 const calmest = 7, little = 1 / 16;
 /** The credit: cycles of such looks at first, and cycles on the tiers that earn one more. */
@@ -89,9 +89,9 @@ export class ExactStretches {
   #longestUntil = 0;
   /** How long from then on until they are in step again. */
   #settling = settling;
-  /** Whether what they do now is something else, or was last looked at long ago. */
-  #isOther = false;
-  #forgets = false;
+  /** What has become of what they did: they have met since, or do something else. */
+  #change: "none" | "met" | "other" = "none";
+  /** Whether the next look is one because the last was long ago. */
   #isLater = false;
   /** Whether harts have gone on from where they met, cycle by cycle. */
   #inStep = true;
@@ -171,8 +171,7 @@ export class ExactStretches {
    */
   look(now: number, why: "met" | "other" | "unknown" | "later"): boolean {
     if (this.#credit < samplePeriod) return false;
-    if (why === "met" || why === "other") this.#isOther = true;
-    if (why === "other") this.#forgets = true;
+    if (why === "other" || (why === "met" && this.#change === "none")) this.#change = why;
     this.#isLater = why === "later";
     if (this.isOn) this.#beginLook(now);
     else this.#isWanted = true;
@@ -200,8 +199,8 @@ export class ExactStretches {
   #beginLook(now: number): void {
     // Harts that have been on the tiers are out of step, and need not fall into the same again: what they did when they
     // had just met tells more than what they do now.
-    if (this.#isOther) this.pace.beginLook(this.#forgets);
-    this.#isOther = this.#forgets = false;
+    if (this.#change !== "none") this.pace.beginLook(this.#change === "other");
+    this.#change = "none";
     if (this.#expected > 0) this.#calm = this.#hasDeviated ? 0 : Math.min(this.#calm + 1, calmest);
     this.#hasDeviated = false;
     this.#isWanted = false;
@@ -298,7 +297,7 @@ export class ExactStretches {
   #note(hart: number, pc: number, harts: number, wide: boolean, exact: number, estimated: number): void {
     this.#taken += exact;
     this.#expected += estimated * (this.pace.of(hart, pc, harts, wide) ?? 0);
-    this.pace.note(hart, pc, { harts, wide, inStep: this.#inStep }, exact, estimated);
+    this.pace.note(hart, pc, harts, wide, this.#inStep, exact, estimated);
   }
 
   /** Number of harts that run. */

@@ -196,8 +196,8 @@ export class FastHarts implements HartEngine {
     this.#from = now;
     if (this.#exact) this.#lookAround(this.#exact);
     this.#until = Math.min(now + this.#nextQuantum(), Math.max(now + 1, this.#nextChange()));
-    // Quanta stay whole, so that a run in pieces is the same as one in one piece: where one ends decides what others keep
-    // a hart waiting, and when the pipelines go on. One hart alone has neither.
+    // Quanta stay whole, so that a run in pieces is the same as one in one piece: where one ends decides how long others
+    // keep a hart waiting, and when the pipelines go on. One hart without an exact phase has neither.
     if (count === 1 && !this.#exact) this.#until = Math.min(this.#until, end);
     for (let again = true; again;) {
       for (let hart = 0; hart < count; hart++) {
@@ -313,7 +313,7 @@ export class FastHarts implements HartEngine {
     const why = tiers.run(hart, pc[hart], Math.min(budget, tiers.longest));
     pc[hart] = done.pc;
     retired[hart] += done.instructions;
-    this.#exact?.notice(hart, this.#from, done) && (this.#goesExact = true);
+    if (this.#exact?.notice(hart, this.#from, done)) this.#goesExact = true;
     if (pace === 1) clock[hart] += done.cycles;
     else if (pace === 0) {
       this.#contention.begin(hart, clock[hart]);

@@ -4,7 +4,7 @@
 /** Code is told apart in stretches of this many bytes, as a power of two; no block of the tiers crosses one. */
 export const stretchBits = 7;
 
-/** Samples after which what code costs is worth knowing, or an eighth of what makes code hot at first, if that is less. */
+/** Samples after which what code costs is worth knowing; an eighth of what makes code hot at first, if that is less. */
 const worthKnowing = 32;
 
 /** Heat of code, in samples: times that a hart was seen there. */

@@ -17,13 +17,6 @@ const slowest = 64;
 /** Cycles without which nothing is known of a place. */
 const enough = 256;
 
-/** What there is beside a hart: how many run, whether a device takes banks, whether they are as they met. */
-export interface Circumstances {
-  readonly harts: number;
-  readonly wide: boolean;
-  readonly inStep: boolean;
-}
-
 /** Cycles, and how many were estimated for the same instructions. */
 interface Taken {
   exact: number;
@@ -84,20 +77,29 @@ export class Pace {
     for (const seen of this.#harts) Object.assign(seen, none);
   }
 
-  /** A hart at `pc` has taken so many cycles where it was estimated at so many; `harts` were running. */
+  /**
+   * A hart at `pc` has taken so many cycles where it was estimated at so many.
+   *
+   * @param harts how many were running; `wide`: whether a device took banks; `inStep`: whether they were as they met
+   */
   note(
     hart: number,
     pc: number,
-    { harts, wide, inStep }: Circumstances,
+    harts: number,
+    wide: boolean,
+    inStep: boolean,
     exact: number,
     estimated: number,
   ): void {
-    for (const seen of [this.#at(pc, harts, wide), this.#harts[hart]]) {
-      if (seen.look !== this.#look) this.#renew(seen, inStep);
-      if (seen.firm && !inStep) continue;
-      seen.exact += exact;
-      seen.estimated += estimated;
-    }
+    this.#add(this.#at(pc, harts, wide), inStep, exact, estimated);
+    this.#add(this.#harts[hart], inStep, exact, estimated);
+  }
+
+  #add(seen: Seen, inStep: boolean, exact: number, estimated: number): void {
+    if (seen.look !== this.#look) this.#renew(seen, inStep);
+    if (seen.firm && !inStep) return;
+    seen.exact += exact;
+    seen.estimated += estimated;
   }
 
   /** A look begins at a place: what the last one has shown joins what was known, or takes its place if it was long. */
@@ -129,8 +131,8 @@ export class Pace {
   }
 
   /**
-   * What this look has shown of a place and those beside it: in a loop that lies across two, those who are seen in one of
-   * them are seen at what takes long there, and only both together tell.
+   * What this look has shown of a place and those beside it: in a loop that lies across two, those who are seen in one
+   * of them are seen at what takes long there, and only both together tell.
    */
   #around(pc: number, harts: number, wide: boolean): number | undefined {
     const shown = this.#shown, before = this.#before;

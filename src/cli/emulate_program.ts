@@ -39,8 +39,9 @@ export interface Run extends MachineTiming {
  * @throws {AttoflowError} if the file is wrong or the program fails
  */
 export async function emulateProgram(path: string, { output, signal, json, ...run }: Run): Promise<number> {
-  const { testbench, timing, cache, maxCycles = patience[timing] } = run;
-  const target = await loadKeptTarget(run.target, timing === "fast" ? cacheOf(cache) : undefined);
+  const { testbench, timing, maxCycles = patience[timing] } = run;
+  const cache = timing === "fast" ? cacheOf(run.cache) : undefined;
+  const target = await loadKeptTarget(run.target, cache);
   const image = readElf(await readFile(path), path);
   const console = (bytes: Uint8Array) => output.take(bytes);
   if (run.gdb !== undefined) {
@@ -49,7 +50,7 @@ export async function emulateProgram(path: string, { output, signal, json, ...ru
     return exitStatus(await serveGdb(run.gdb, program, signal));
   }
   const observer = run.observe({ target, image, program: displayName(path) });
-  const engine = engineFor(target, timing, { cache });
+  const engine = engineFor(target, timing, { cache: cache ?? false });
   const soc = buildSoc(target, {
     testbench,
     console,

@@ -57,7 +57,7 @@ export function charge({ cycles, shared }: Counting, amounts: Amounts): bigint {
     field(amounts.outside, shared.outside);
 }
 
-/** The cycles in what `charge` has made of an instruction's amounts, all others together being less than one of them. */
+/** The cycles in what `charge` has made of an instruction's amounts; all others together are less than one of them. */
 export function chargedCycles({ cycles }: Counting, charge: bigint): number {
   return Number((charge + (1n << BigInt(cycles)) - 1n) >> BigInt(cycles));
 }
